@@ -16,27 +16,29 @@ ALONE = (
     (rf"^(\d)(:[0-5]\d){PER_DISTANCE}", "0:0$1$2"),
     (rf"^(\d\d:[0-5]\d){PER_DISTANCE}", "0:$1"),
 )
+DATED = (
+    (rf"(\D\s){HOUR}\s?[時时点點시]$", "$1$2:00"),
+    (rf"(\s){HOUR}\s?(?:Uhr|[hH])$", "$1$2:00"),
+    (rf"(\s){HOUR}\s?[hH]\s?(\d{{2}})(?:\s?m(?:in)?)?$", "$1$2:$3"),
+)
+"""What is a time only behind a date: alone, `10h30` may be a duration, and `2 j 8 h` is one."""
 REPLACEMENTS = (
     (r"([時时点點시])\s?(\d)\s?([分분])", "${1}0$2$3"),
     (r"([分분])\s?(\d)\s?([秒초])", "${1}0$2$3"),
     (rf"{HOUR}\s?[時时点點시]\s?(\d{{2}})\s?[分분]\s?(\d{{2}})\s?[秒초]", "$1:$2:$3"),
     (rf"{HOUR}\s?[時时点點시]\s?(\d{{2}})\s?[分분]", "$1:$2"),
-    (rf"(\D\s){HOUR}\s?[時时点點시]$", "$1$2:00"),
     (rf"{HOUR}\.(\d{{2}})\.(\d{{2}})\s?Uhr$", "$1:$2:$3"),
     (rf"{HOUR}(?:\.|\s?Uhr\s?)(\d{{2}})(?:\s?Uhr)$", "$1:$2"),
     (rf"{HOUR}\s?Uhr\s?(\d{{2}})$", "$1:$2"),
-    (rf"(\s){HOUR}\s?(?:Uhr|[hH])$", "$1$2:00"),
-    (rf"(\s){HOUR}\s?[hH]\s?(\d{{2}})(?:\s?m(?:in)?)?$", "$1$2:$3"),
     (r"(\d:\d{2})\s?(?:Uhr|hs?|Hrs?\.?|hrs|hod\.?|ч\.?)$", "$1"),
 )
-"""What is replaced by what, one after the other. A French hour is one only behind a date: alone,
-`10h30` may be a duration, too."""
+"""What is replaced by what, one after the other."""
 
 
 def write_clocks(text: pl.Series, *, are_alone: bool = False) -> pl.Series:
     """Return texts with their times as `10:30`; `are_alone` where nothing else stands in a text."""
     if not text.str.contains(HAS_WORDS).any():
         return text
-    for pattern, replacement in (*(ALONE if are_alone else ()), *REPLACEMENTS):
+    for pattern, replacement in (*REPLACEMENTS, *(ALONE if are_alone else DATED)):
         text = text.str.replace(pattern, replacement)
     return text

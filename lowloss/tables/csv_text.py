@@ -22,7 +22,7 @@ from lowloss.tables.dialect import (
 )
 from lowloss.tables.fixed_widths import may_have_fixed_widths, split_fixed_widths
 from lowloss.tables.footers import find_notes
-from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
+from lowloss.tables.headers import TwoLines, join_groups, join_two_lines, tell_numbers
 from lowloss.tables.lines import (
     cut_ruler,
     drop_comments_above,
@@ -204,6 +204,7 @@ def _find_names(
     _check_preamble(above, width, has_header=has_header)
     _warn_of_preamble(above, dialect, warnings)
     if has_header:
+        warnings += tell_numbers(full) if options.header is None else ()
         return _uncomment(full[0]), first + 1
     if options.header is None:
         warnings.append(_make_headerless(full[0]))

@@ -102,7 +102,7 @@ REPLACEMENTS = (
     (rf"^({YEAR})(\d\d)(\d\d)[T ]?(\d\d):?(\d\d)(Z|[+-].*)?$", "$1-$2-$3 $4:$5$6"),
     (rf"^({YEAR})(\d\d)(\d\d)[T ]?(\d\d)(Z)?$", "$1-$2-$3 $4:00$5"),
     # Months, quarters and halves of years.
-    (rf"^({YEAR})-?[Mm](\d{{1,2}})$", "$1-$2"),
+    (rf"^({YEAR})(?:-?[Mm]|MM)(\d{{1,2}})$", "$1-$2"),
     (rf"^([1-4])\. ?(?:Quartal|Quarter|trimestre|kwartał|kvartal) ({YEAR})$", "Q$1 $2"),
     (rf"^(?:Quarter|Quartal|T) ?([1-4]),?[ -]({YEAR})$", "Q$1 $2"),
     (rf"^({YEAR})[ -]?(?:Quarter|Quartal|T) ?([1-4])$", "Q$2 $1"),

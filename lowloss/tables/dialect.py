@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,8 @@ FIELD = re.compile(r'"(?:[^"]|"")*"|\[\d{1,4}[-/][^\[\]\s]{3,20} [^\[\]\s]{5,20}
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
 WHOLE = re.compile(r"[-+]?\d+")
+MIN_NAMES = 3
+"""Fewer whole numbers need not rise or fall to be names, such as years."""
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
 """The share of lines that a delimiter must split alike for runs of blanks not to be tried; and that
 of values among the fields between blanks, unless all lines have equally many."""
@@ -267,11 +269,26 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
     # Numbers may be names above numbers, such as years; dates above dates are none.
     if any(is_date(cell) and all(map(is_date, column)) for cell, column in pairs):
         return False
+    if not _may_be_names([cell for cell, column in pairs if _is_among_numbers(cell, column)]):
+        return False
     recurring = sum(cell in column for cell, column in words)
     has_value = any(is_value(cell) and are_mostly_values(column) for cell, column in pairs)
     if not words:
         return not has_value
     return recurring == 0 if has_value else recurring < len(words) or len(words) < 2
+
+
+def _is_among_numbers(cell: str, column: Collection[str]) -> bool:
+    """Return whether a number stands above numbers."""
+    return is_number(cell) and are_mostly_values(column)
+
+
+def _may_be_names(cells: list[str]) -> bool:
+    """Return whether numbers beside words may be names: they rise or fall, or are whole and few."""
+    numbers = [float(cell.replace(",", ".")) for cell in cells]
+    rising = sorted(set(numbers))
+    is_sorted = numbers in (rising, rising[::-1])
+    return is_sorted or (len(numbers) < MIN_NAMES and all(cell.isdigit() for cell in cells))
 
 
 def _may_count(cells: list[str], below: list[Record]) -> bool:

@@ -43,15 +43,16 @@ ISO = (
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?$"
 )
 WORDS = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*d(?:ays?)?\s*)?(?:(?P<hours>\d+)\s*h(?:(?:ou)?rs?)?\s*)?"
-    r"(?:(?P<minutes>\d+)\s*m(?:in(?:ute)?s?)?\s*)?"
+    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:d(?:ays?)?|j(?:ours?)?|Tage?|d[ií]as?)\s*)?"
+    r"(?:(?P<hours>\d+)\s*(?:h(?:(?:ou)?rs?|eures?|oras?)?|Std\.?|Stunden?)\s*)?"
+    r"(?:(?P<minutes>\d+)\s*(?:m(?:in(?:ut[eo]n?)?s?)?|Min(?:uten?)?)\.?\s*)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?$"
 )
 PACE = re.compile(r"(?:^|[^a-z])(?:pace|split|lap)(?:$|[^a-z])", re.IGNORECASE)
 """A name of minutes and seconds."""
 DAY = 86_400
 UNITS = {"hours": 3600, "minutes": 60}
-MIXED = r"\d\s*[dhm].*\d\s*[hms]"
+MIXED = r"\d\s*[dhmjTS].*\d\s*[hmsSM]"
 """Words are durations only where some cell has two units: `5 m` may be metres."""
 
 

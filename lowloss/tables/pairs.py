@@ -31,7 +31,7 @@ LEVEL = re.compile(
 )
 FRONT = ("timestamp", "level", "prefix")
 """The columns of what stands in front of the first name."""
-SEPARATORS = " \t,;:-"
+SEPARATORS = " \t,;:->"
 OTHER_DELIMITERS = "\t|;"
 """What splits tables whose last column has such texts, as of GFF."""
 CLOSING = {"{": "}", "(": ")", "[": "]"}

@@ -109,6 +109,48 @@ def test_other_decimals_are_not_told_as_times(name: str, cells: list[str]) -> No
     assert read(f"{name}\n" + "\n".join(cells) + "\n").warnings == ()
 
 
+CARS = "".join(
+    f"{10 + row * 7 % 30}.5   {4 + row % 3 * 2}   {97 + row * 37 % 300}.0   {1649 + row * 91}.   "
+    f'{row % 13 + 8}.5   {70 + row % 12}  1\t"car number {row}"\n'
+    for row in range(40)
+)
+
+
+def test_numbers_that_do_not_rise_beside_other_words_in_each_row_are_data() -> None:
+    table = read(CARS)
+
+    assert table.frame.height == 40
+    assert [warning.code for warning in table.warnings] == ["no_header"]
+
+
+@pytest.mark.parametrize(
+    ("header", "is_told"),
+    [
+        ("gene,0.5,1.0", True),
+        ("gene,10,25,100", True),
+        ("country,2018,2019,2021", False),
+        ("name,1,2,3", False),
+        ("country,2020,x", False),
+    ],
+)
+def test_numbers_among_the_names_may_be_data_and_are_told(header: str, is_told: bool) -> None:
+    width = header.count(",")
+    rows = "".join(f"g{row}" + f",{row * 7 % 13}.5" * width + "\n" for row in range(30))
+
+    table = read(f"{header}\n{rows}")
+
+    assert table.frame.columns == header.split(",")
+    told = [warning for warning in table.warnings if warning.code == "numbers_in_header"]
+    assert bool(told) is is_told
+    assert all(warning.fix == "give header=false if it is data" for warning in told)
+    assert read(f"{header}\n{rows}", header=True).warnings == ()
+
+
+def test_durations_have_words_of_other_languages() -> None:
+    assert values_of(["2 j 8 h", "1 j 23 h"] * 9)[:2] == [201_600, 169_200]
+    assert values_of(["3 Std. 20 Min.", "1 Std. 5 Min."] * 9)[:2] == [12_000, 3900]
+
+
 def test_later_rows_mean_what_they_meant() -> None:
     later = test_lookalikes.read_later
 
