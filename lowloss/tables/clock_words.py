@@ -7,16 +7,18 @@ import polars as pl
 HOUR = r"(\d{1,2})"
 PER_DISTANCE = r"\s?(?:min)?\s?/\s?(?:km|mi|mile|100\s?m)$"
 """Behind the minutes and seconds that runners and swimmers take."""
-HAS_WORDS = r"Uhr|[時时点點시]|\d\s?[hH]|hod|ч|(?i:kl)|/\s?(?:km|mi|100)"
+HAS_WORDS = r"Uhr|uur|[時时点點시]|\d\s?[hH]|hod|ч|(?i:kl)|/\s?(?:km|mi|100)"
 """What a text with one of the replacements has; most have none."""
 ALONE = (
     # What stands before a time that has no date.
     (r"^(?i:kl|klo|um)\.?\s?(\d{1,2})[.:](\d{2})\b", "$1:$2"),
     (rf"^{HOUR}\s?Uhr$", "$1:00"),
+    (rf"^{HOUR}h([0-5]\d)'([0-5]\d)(?:\"|'')?$", "$1:$2:$3"),
     (rf"^(\d)(:[0-5]\d){PER_DISTANCE}", "0:0$1$2"),
     (rf"^(\d\d:[0-5]\d){PER_DISTANCE}", "0:$1"),
 )
 DATED = (
+    (r"(\d),? (?:kl\.?|klo|um) (\d{1,2})\.(\d{2})$", "$1 $2:$3"),
     (rf"(\D\s){HOUR}\s?[時时点點시]$", "$1$2:00"),
     (rf"(\s){HOUR}\s?(?:Uhr|[hH])$", "$1$2:00"),
     (rf"(\s){HOUR}\s?[hH]\s?(\d{{2}})(?:\s?m(?:in)?)?$", "$1$2:$3"),
@@ -30,7 +32,7 @@ REPLACEMENTS = (
     (rf"{HOUR}\.(\d{{2}})\.(\d{{2}})\s?Uhr$", "$1:$2:$3"),
     (rf"{HOUR}(?:\.|\s?Uhr\s?)(\d{{2}})(?:\s?Uhr)$", "$1:$2"),
     (rf"{HOUR}\s?Uhr\s?(\d{{2}})$", "$1:$2"),
-    (r"(\d:\d{2})\s?(?:Uhr|hs?|Hrs?\.?|hrs|hod\.?|ч\.?)$", "$1"),
+    (r"(\d:\d{2})\s?(?:Uhr|uur|hs?|Hrs?\.?|hrs|hod\.?|ч\.?)$", "$1"),
 )
 """What is replaced by what, one after the other."""
 

@@ -387,8 +387,8 @@ def _trim_rows(
             raise TableRagged(
                 f"line {first_line + int(index)} has {body.fields[index]} fields; "
                 f"the header has {width}",
-                fix="give every line as many fields as the header, and quote fields that hold "
-                "delimiters",
+                fix="give every line as many fields as the header, quote fields that hold "
+                "delimiters, or give skip_rows if the table begins below",
             )
         pieces += [body.data[start : body.ends[index] - 1 - count], b"\n"]
         start = int(body.ends[index])

@@ -16,6 +16,9 @@ NEWLINE, RETURN = b"\n", b"\r"
 NOT_ASCII, STRAY = re.compile(r"[^\x00-\x7f]"), re.compile(r"[\udc80-\udcff]")
 """Characters of a text in UTF-8: those beyond ASCII, and what stands for a byte that is none."""
 ACCENTED_WORD = re.compile(r"\w*[^\W\x00-\x7f]\w*|[^\s\x00-\x7f]")
+CURRENCIES = {"cp932": "¥", "shift_jis": "¥", "cp949": "₩", "euc_kr": "₩"}
+BACKSLASH = re.compile(r"(?<![\w\\:])\\(?=\d)")
+"""The sign that the byte of a backslash is in Japan and Korea; before amounts it is hardly one."""
 ENCODINGS = frozenset(
     (
         *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
@@ -82,7 +85,9 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
         encoding = guess.encoding
         warnings.append(_make_guess(data, guess))
     try:
-        return data.decode(encoding).removeprefix("\ufeff").encode()
+        text = data.decode(encoding).removeprefix("\ufeff")
+        sign = CURRENCIES.get(codecs.lookup(encoding).name)
+        return (BACKSLASH.sub(sign, text) if sign else text).encode()
     except ValueError as error:
         raise TableUnreadable(
             f"the file is not text in {encoding}: {error}",

@@ -33,6 +33,7 @@ DAY, TIME = date(2024, 3, 5), datetime(2024, 3, 5, 14, 30)
         ("05.03.2024 um 14:30 Uhr", TIME),
         ("05.03.2024 um 14 Uhr", datetime(2024, 3, 5, 14)),
         ("05/03/2024 14h30", TIME),
+        ("2024-03-05 kl. 14.30", TIME),
         ("05/03/2024 à 14h30", TIME),
     ],
 )
@@ -60,6 +61,8 @@ def test_date_with_a_weekday_or_a_time_in_words_is_read(cell: str, value: date) 
         ("10時5分", 36_300),
         ("kl. 10.30", 37_800),
         ("10:30 hod.", 37_800),
+        ("10:30 uur", 37_800),
+        ("10h30'15\"", 37_815),
     ],
 )
 def test_time_of_day_in_words_is_read_as_seconds_and_told(cell: str, seconds: int) -> None:
