@@ -58,6 +58,13 @@ LANGUAGES: Mapping[str, tuple[str, str, str, str]] = {
     "ga": ("cp1252", "ga_IE", "ga", ""),
 }
 """The encoding of each language; its locales in Faker and in Babel; its countries."""
+MORE = {
+    # Of Italian the three have the fewest words.
+    "it": "città perché più già così però può università libertà lunedì martedì giovedì venerdì "
+    "attività qualità quantità età caffè cioè virtù tribù menù unità società verità gioventù "
+    "Nicolò Niccolò Forlì Cefalù Mondovì Canicattì Nardò Salò Calabrò Patanè Laganà Dalmà Mosè",
+}
+"""Words of languages that the packages hardly have."""
 WORD = re.compile(r"[^\W\d_]{2,}")
 PROVIDERS = ("person", "address", "lorem", "job", "company", "color")
 BABEL_PARTS = (
@@ -86,6 +93,7 @@ def read_words(language: str) -> set[str]:
     """Return words of a language with letters beyond ASCII."""
     encoding, locales, translations, _ = LANGUAGES[language]
     texts = [*_read_faker(locales.split()), *_read_translations(translations.split())]
+    texts.append(MORE.get(language, ""))
     return _choose_words(texts, encoding)
 
 

@@ -41,10 +41,12 @@ CLEAR = 9.0
 """Less by which the likeliest is likelier than the next is told as a doubt."""
 NATIVE = 0.85
 """The share of the names in a table that are of its language; the others are of any."""
+QUOTES = "«»\u2039\u203a\u201c\u201d\u201e"
 MARKS, MARKS_WITHIN = "¹²³ºª®™°", "\u2019\u2018\u2013\u2014\u00b7\u00b4\u2026\u00adµ"
 SIGN, SIGN_AT_END, SIGN_WITHIN = 1e-6, 1e-4, 1e-3
 """How likely a sign stands where a letter may: in front of letters (`£m`), one of `MARKS` behind
-them (`m³`), one of `MARKS_WITHIN` between them, as apostrophes do."""
+them (`m³`), one of `QUOTES` on either side, and one of `MARKS_WITHIN`, as an apostrophe, between
+them."""
 ODD_CAPITAL, ODD_SMALL = 1e-4, 1e-2
 """How likely a capital is within a word of small letters, and a small letter within one of
 capitals, which some programs write."""
@@ -72,6 +74,8 @@ def guess_accents(data: bytes) -> AccentGuess:
         if encoding in DOUBT or _has_letters(words)
     }
     best = max(scores, key=lambda encoding: scores[encoding])
+    if not _differ(words, best, WESTERN):
+        best = WESTERN
     rivals = [
         encoding
         for encoding in scores
@@ -145,6 +149,7 @@ def to_small(character: str) -> str:
 def _weigh_sign(character: str, before: str, behind: str) -> float:
     if character in MARKS_WITHIN:
         return SIGN_WITHIN
-    if behind == "_":
-        return SIGN_AT_END if character in MARKS else SIGN
-    return SIGN if before == "_" else FLOOR
+    is_first, is_last = before == "_", behind == "_"
+    if (is_last and character in MARKS) or ((is_first or is_last) and character in QUOTES):
+        return SIGN_AT_END
+    return SIGN if is_first else FLOOR

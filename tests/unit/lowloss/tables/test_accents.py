@@ -112,6 +112,9 @@ def test_files_of_old_systems_are_told(language: str, encoding: str) -> None:
         "Hafnarfjörður,Ísafjörður,München\n",
         "Åsa,Göteborg,Màlaga,Cúneo,Lòreto,Gävle\n",
         "²³,m²,kg·m²,µg/m³,25°C\n",
+        "Öztürk,Gülsen,Öztürk\n",  # the same in cp1254
+        "Haÿ-les-Roses,Paris,Lyon\n",
+        "»gut«,«bon»,„so“,“yes”,\u2039ok\u203a,«où»\n",
     ],
 )
 def test_text_of_windows_1252_stays_so(text: str) -> None:
@@ -150,7 +153,11 @@ def test_few_names_of_central_europe_are_read_by_their_language(language: str) -
 
     guesses = [guess_accents(draw.encode(encoding)) for draw in draws]
 
-    wrong = [g for g, draw in zip(guesses, draws, strict=True) if g.encoding != encoding != draw]
+    wrong = [
+        guess
+        for guess, draw in zip(guesses, draws, strict=True)
+        if draw.encode(encoding).decode(guess.encoding, "replace") != draw
+    ]
     # Some draws have one name beyond ASCII, or none.
     assert len(wrong) <= 8
     assert all(guess.rival == encoding for guess in wrong)
