@@ -6,20 +6,22 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from lowloss.results import TableWarning
 from lowloss.tables.dialect import take_sample
 
-QUOTED = r'"(?:[^"\\]|\\.)*"'
+QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 NAME = r"[A-Za-z_][\w.-]{0,60}"
 MARKS = tuple(
-    re.compile(rf"{QUOTED}|(?:^|(?<=[\s,;({{\[]))({NAME}){mark}")
-    for mark in (r"\s?=\s?(?!=)", r":\s")
+    re.compile(rf"(?<![^\s,;({{\[])({NAME}){mark}|{QUOTED}") for mark in (r"\s?=\s?(?!=)", r":\s")
 )
 """What stands between names and values: `took=35`, `took = 35`; where no line has it, `took: 35`.
 Quoted texts are passed over."""
 CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+PLAIN_NAME, PLAIN_VALUE = r"[A-Za-z_][\w.-]*", rf'(?:{QUOTED}|[^\s",;]*)'
+PLAIN = re.compile(rf"({PLAIN_NAME})=({PLAIN_VALUE})")
+PLAIN_LINE = re.compile(rf"(?:{PLAIN_NAME}={PLAIN_VALUE}(?:[\s,;]+|$)){{2,}}")
+"""A line without anything else, as most are: it is read at once."""
 STAMP = re.compile(
     rf"\[?(\d{{4}}[-/]\d\d[-/]\d\d(?:[T ]{CLOCK}\s?(?:Z|UTC|[+-]\d\d:?\d\d)?)?"
     rf"|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}[ T]{CLOCK}"
@@ -31,18 +33,15 @@ LEVEL = re.compile(
 )
 FRONT = ("timestamp", "level", "prefix")
 """The columns of what stands in front of the first name."""
+NO_FRONT = ("", "", "")
 SEPARATORS = " \t,;:->"
 OTHER_DELIMITERS = "\t|;"
 """What splits tables whose last column has such texts, as of GFF."""
 CLOSING = {"{": "}", "(": ")", "[": "]"}
 
 
-@dataclass(frozen=True)
-class Line:
-    """What stands in front of the first name, each once, and the values by their names."""
-
-    front: tuple[str, ...]
-    values: dict[str, str]
+Line = tuple[tuple[str, ...], dict[str, str]]
+"""What stands in front of the first name, as `FRONT`, and the values by their names."""
 
 
 def read_pairs(data: bytes, warnings: list[TableWarning]) -> bytes | None:
@@ -51,17 +50,17 @@ def read_pairs(data: bytes, warnings: list[TableWarning]) -> bytes | None:
     lines = _read_lines(data, mark) if mark else None
     if lines is None:
         return None
-    names = list(dict.fromkeys(name for line in lines for name in line.values))
-    front = [
-        position for position in range(len(FRONT)) if any(line.front[position] for line in lines)
-    ]
-    titles = [FRONT[p] if FRONT[p] not in names else f"log_{FRONT[p]}" for p in front]
+    names = list(dict.fromkeys(name for _, values in lines for name in values))
+    fronts = {front for front, _ in lines}
+    shown = [position for position in range(len(FRONT)) if any(front[position] for front in fronts)]
+    titles = [FRONT[p] if FRONT[p] not in names else f"log_{FRONT[p]}" for p in shown]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*titles, *names])
-    for line in lines:
-        before = [line.front[position] for position in front]
-        writer.writerow([*before, *(line.values.get(name, "") for name in names)])
+    writer.writerows(
+        [*map(front.__getitem__, shown), *(values.get(name, "") for name in names)]
+        for front, values in lines
+    )
     warnings.append(_warn(data, len(lines), titles, len(names)))
     return text.getvalue().encode()
 
@@ -92,11 +91,15 @@ def _read_lines(data: bytes, mark: re.Pattern[str]) -> list[Line] | None:
 
 def _read_line(text: str, mark: re.Pattern[str]) -> Line | None:
     """Return the values of a line: two of different names, or one behind a time."""
-    matches = [match for match in mark.finditer(text) if match[1]]
+    if PLAIN_LINE.fullmatch(text):
+        pairs = PLAIN.findall(text)
+        plain = {name: _unquote(value) for name, value in pairs}
+        return (NO_FRONT, plain) if len(plain) == len(pairs) else None
+    matches = [match for match in mark.finditer(text) if match.lastindex]
     if not matches:
         return None
     before = text[: matches[0].start()]
-    front = _split_front(before)
+    front = _split_front(before) if before else NO_FRONT
     if len(matches) < 2 and not front[0]:
         return None
     if any(delimiter in before for delimiter in OTHER_DELIMITERS):
@@ -106,10 +109,10 @@ def _read_line(text: str, mark: re.Pattern[str]) -> Line | None:
         end -= 1
     starts = [match.start() for match in matches[1:]]
     values = {
-        match[1]: _unquote(text[match.end() : stop].strip(" \t").rstrip(" \t,;"))
+        match[1]: _unquote(text[match.end() : stop].strip(" \t,;"))
         for match, stop in zip(matches, [*starts, end], strict=True)
     }
-    return Line(front, values) if len(values) == len(matches) else None
+    return (front, values) if len(values) == len(matches) else None
 
 
 def _split_front(before: str) -> tuple[str, ...]:
