@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+MAX_FLOAT32 = 3.4e38
 NAMES = {
     "rmse": "RMSE",
     "mae": "MAE",
@@ -42,6 +44,19 @@ def format_number(value: float | None) -> str:
     if 9999.5 <= abs(value) < 1e15:
         return f"{value:,.0f}".replace("-", MINUS)
     return f"{value:.4g}".replace("-", MINUS)
+
+
+def format_exact(value: float) -> str:
+    """Format a number with all its digits, as a file has it; of a float32 with those it has."""
+    short = f"{value:.7g}"
+    is_float32 = abs(value) < MAX_FLOAT32 and _to_float32(value) == value
+    is_short = is_float32 and _to_float32(float(short)) == value
+    return (short if is_short else f"{value:.15g}").replace("-", MINUS)
+
+
+def _to_float32(value: float) -> float:
+    (rounded,) = struct.unpack("f", struct.pack("f", value))
+    return float(rounded)
 
 
 def format_short(value: float | None, *, digits: int = 3) -> str:

@@ -1,7 +1,8 @@
 """Guesses the encoding of texts in Latin letters, by the letters that their languages have.
 
-The same bytes are other letters in another encoding, such as `ø` and `ř`; only in the right one,
-all of them are letters of one language, and none is a capital among small letters.
+The same bytes are other letters in another encoding, such as `ø` and `ř`: the likeliest is the one
+in which they are letters of one language, and stand beside letters beside which they stand there.
+Notation: `L` languages, `W` words.
 """
 
 from __future__ import annotations
@@ -9,178 +10,146 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from dataclasses import dataclass
 
-SAMPLE_LINES, MAX_WORDS = 5000, 3000
+import numpy as np
+from numpy.typing import NDArray
+
+from lowloss.tables.letters import FLOOR, Letters, Weights, load_letters
+
+SAMPLE_LINES, MAX_WORDS = 5000, 600
 """How many lines with bytes beyond ASCII are looked at, and how many different words of them."""
-WORD = re.compile(rb"[A-Za-z\x80-\xff]{3,}")
+WORD = re.compile(rb"[\x80-\xff]*[A-Za-z][A-Za-z\x80-\xff]+|[\x80-\xff]+[A-Za-z]")
 NO_BREAK_SPACE = b"\xa0"
-MARKS_WITHIN = frozenset(b"\x85\x91\x92\x96\x97\xad\xb4\xb7")
-"""Apostrophes, dashes and points of cp1252, which stand between letters in any language."""
 WESTERN = "cp1252"
-ALPHABETS: dict[str, tuple[str, ...]] = {
-    WESTERN: (
-        "äöüßé",  # German
-        "àâæçéèêëîïôœùûüÿ",  # French
-        "áéíñóúü",  # Spanish
-        "áéíóúüïçàèòñ",  # Catalan, Galician
-        "ãõáâàçéêíóôúü",  # Portuguese
-        "àèéìíîòóùú",  # Italian
-        "åäöéüæøèàô",  # Nordic
-        "áæðéíóöúýþ",  # Icelandic, Faroese
-        "ëïéèöüáóúíê",  # Dutch
-        "äöõüšž",  # Estonian, Finnish
-        "ëç",  # Albanian
-    ),
-    "cp1250": (
-        "ąćęłńóśźżéöü",
-        "áčďéěíňóřšťúůýžäöü",
-        "áäčďéíĺľňóôŕšťúýžöü",
-        "áéíóöőúüű",
-        "ăâîşţ",
-        "čćđšžéöü",
-    ),
-    "cp1254": ("çğ\u0131iöşüâîû",),
-    "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūžõ"),
+CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "sl")
+EASTERN = {
+    "cp1250": CENTRAL,
+    "cp1254": ("tr",),
+    "cp1257": ("lt", "lv"),
+    "iso8859-2": CENTRAL,
+    "cp852": CENTRAL,
 }
-ALPHABETS |= {
-    "iso8859-2": ALPHABETS["cp1250"],
-    "cp852": ALPHABETS["cp1250"],
-    "cp850": ALPHABETS[WESTERN],
-    "mac-roman": ALPHABETS[WESTERN],
-}
-"""The letters of languages, by the encodings that they are written in; with some of their
-neighbours, whose names they use."""
-ICELANDIC, MAX_ICELANDIC = frozenset("ðýþ"), 0.6
-"""Letters of Icelandic that are Turkish ones in cp1254, and the share that they have at most:
-others are as frequent in Icelandic."""
-DISTINCTIVE, MIN_DISTINCTIVE = frozenset("ąłżźěůšžťľşţ\u0131ģ"), 0.05
-"""Letters whose bytes in cp1252 hardly stand within a word of Western Europe, and the share of
-words with them that a text in another encoding has at least. Names of several western countries
-have together all other letters of Slovak, Czech or Lithuanian: è is č there, ø is ř or ų."""
-VOWELS, CONSONANTS = frozenset("ae\u0131ioöuüâîû"), frozenset("bcdfghjklmnpqrstvwxz")
-OF_OLD_SYSTEMS = frozenset(("cp852", "cp850", "mac-roman"))
-MIN_WORDS, MIN_LETTERS = 2, 3
-"""So many different words must have such letters; and so many different letters, in an encoding of
-MS-DOS or the old Macintosh, which hardly anybody writes any more."""
-MIN_SHARE, MIN_LEAD = 0.97, 0.05
-"""The share of letters beyond ASCII that a language must have, and by how much more than any of
-Western Europe does. In tables stand names of other countries, too."""
+"""Languages by the encodings that they were written in, where these are not the western ones."""
+WESTERN_ENCODINGS = (WESTERN, "cp850", "mac-roman")
+DOUBT = {WESTERN: 0.0, "cp1250": 5.0, "cp1254": 5.0, "cp1257": 5.0, "iso8859-2": 9.0}
+OLD_DOUBT, MIN_OLD_LETTERS = 12.0, 3
+"""By how much a text must be likelier in an encoding, in natural logarithms, than in cp1252, which
+most such files are in; and how many different letters it must have in one of MS-DOS or the old
+Macintosh, which hardly anybody writes any more. Chosen by `benchmarks/letters.py`."""
+CLEAR = 9.0
+"""Less by which the likeliest is likelier than the next is told as a doubt."""
+NATIVE = 0.85
+"""The share of the names in a table that are of its language; the others are of any."""
+QUOTES = "«»\u2039\u203a\u201c\u201d\u201e"
+MARKS, MARKS_WITHIN = "¹²³ºª®™°", "\u2019\u2018\u2013\u2014\u00b7\u00b4\u2026\u00adµ"
+SIGN, SIGN_AT_END, SIGN_WITHIN = 1e-6, 1e-4, 1e-3
+"""How likely a sign stands where a letter may: in front of letters (`£m`), one of `MARKS` behind
+them (`m³`), one of `QUOTES` on either side, and one of `MARKS_WITHIN`, as an apostrophe, between
+them."""
+ODD_CAPITAL, ODD_SMALL = 1e-4, 1e-2
+"""How likely a capital is within a word of small letters, and a small letter within one of
+capitals, which some programs write."""
 
-Letters = list[tuple[str, str, str]]
-"""Letters beyond ASCII, with those in front and behind."""
+Matrix = NDArray[np.float64]
 
 
-def guess_accents(data: bytes) -> str | None:
-    """Return the likeliest encoding of a text in Latin letters, if it is not cp1252; else None."""
-    words = _find_words(data)
-    western = _score(words, WESTERN)
+@dataclass(frozen=True)
+class AccentGuess:
+    """The likeliest encoding of a text in Latin letters; the next, if it is in doubt."""
+
+    encoding: str
+    rival: str | None = None
+
+
+def guess_accents(data: bytes) -> AccentGuess:
+    """Return the likeliest encoding of a text in Latin letters."""
+    words = find_words(data)
+    if not words:
+        return AccentGuess(WESTERN)
+    letters = load_letters()
     scores = {
-        encoding: _score(words, encoding)
-        for encoding in ALPHABETS
-        if encoding != WESTERN and _may_be(words, encoding) and _is_distinct(words, encoding)
+        encoding: _score(words, encoding, letters) - DOUBT.get(encoding, OLD_DOUBT)
+        for encoding in (*WESTERN_ENCODINGS, *EASTERN)
+        if encoding in DOUBT or _has_letters(words)
     }
-    best = max(scores.values(), default=0.0)
-    if best < max(MIN_SHARE, western + MIN_LEAD):
-        return None
-    # Two may differ in the letters at the ends alone.
-    likeliest = (encoding for encoding, score in scores.items() if score == best)
-    return max(likeliest, key=lambda encoding: _score(words, encoding, has_ends=True))
+    best = max(scores, key=lambda encoding: scores[encoding])
+    if not _differ(words, best, WESTERN):
+        best = WESTERN
+    rivals = [
+        encoding
+        for encoding in scores
+        if scores[best] - scores[encoding] < CLEAR and _differ(words, best, encoding)
+    ]
+    return AccentGuess(best, max(rivals, key=lambda encoding: scores[encoding], default=None))
 
 
-def _find_words(data: bytes) -> list[bytes]:
-    """Return different words with bytes beyond ASCII among their letters, not only at an end.
-
-    At an end stand signs, too: `m³`, `Oslo¹`.
-    """
+def find_words(data: bytes) -> list[bytes]:
+    """Return different words with bytes beyond ASCII and letters of it: others are signs."""
     lines = (line for line in io.BytesIO(data) if not line.isascii())
-    sample = itertools.islice(lines, SAMPLE_LINES)
     words = (
         word
-        for line in sample
+        for line in itertools.islice(lines, SAMPLE_LINES)
         for word in WORD.findall(line.replace(NO_BREAK_SPACE, b" "))
-        if _find_positions(word)
+        if not word.isascii()
     )
     return list(itertools.islice(dict.fromkeys(words), MAX_WORDS))
 
 
-def _find_positions(word: bytes, *, has_ends: bool = False) -> list[int]:
-    end = 0 if has_ends else 1
-    return [
-        position
-        for position in range(end, len(word) - end)
-        if word[position] >= 0x80 and word[position] not in MARKS_WITHIN
-    ]
+def _has_letters(words: list[bytes]) -> bool:
+    """Return whether there are different letters enough for an encoding of an old system."""
+    return len({byte for word in words for byte in word if byte >= 0x80}) >= MIN_OLD_LETTERS
 
 
-def _may_be(words: list[bytes], encoding: str) -> bool:
-    """Return whether there are words enough for an encoding."""
-    if encoding not in OF_OLD_SYSTEMS:
-        return len(words) >= MIN_WORDS
-    letters = {word[position] for word in words for position in _find_positions(word)}
-    return len(letters) >= MIN_LETTERS
+def _differ(words: list[bytes], encoding: str, other: str) -> bool:
+    """Return whether words are not the same in two encodings."""
+    return any(word.decode(encoding, "replace") != word.decode(other, "replace") for word in words)
 
 
-def _is_distinct(words: list[bytes], encoding: str) -> bool:
-    """Return whether words are of an encoding that no mixture of western languages has."""
-    if encoding in OF_OLD_SYSTEMS:
-        return True
-    count = sum(_is_distinctive(word, encoding) for word in words)
-    return count >= max(MIN_WORDS, MIN_DISTINCTIVE * len(words))
+def _score(words: list[bytes], encoding: str, letters: Letters) -> float:
+    """Return the logarithm of how likely words are, as of one language or of several.
+
+    Some words of another language may stand among them.
+    """
+    weights_WL: Matrix = np.array([_weigh(word, encoding, letters) for word in words])
+    eastern = set(itertools.chain(*EASTERN.values()))
+    western = tuple(name for name in letters.languages if name not in eastern)
+    languages = [letters.languages.index(name) for name in EASTERN.get(encoding, western)]
+    foreign_W1 = weights_WL.mean(axis=1, keepdims=True)
+    own_WL = weights_WL[:, languages]
+    own_WL = np.hstack([own_WL, own_WL.mean(axis=1, keepdims=True)])
+    return float(np.log(NATIVE * own_WL + (1 - NATIVE) * foreign_W1).sum(axis=0).max())
 
 
-def _is_distinctive(word: bytes, encoding: str) -> bool:
-    """Return whether a word has a distinctive letter, or letters that no western language has."""
-    if any(map(_is_distinctive_letter, _read_letters([word], encoding, has_ends=False))):
-        return True
-    letters = _read_letters([word], WESTERN, has_ends=False)
-    alphabets = map(frozenset, ALPHABETS[WESTERN])
-    return not any(
-        all(_is_one_of(triple, alphabet) for triple in letters) for alphabet in alphabets
-    )
+def _weigh(word: bytes, encoding: str, letters: Letters) -> Weights:
+    """Return how likely the letters of a word beyond ASCII are in each language, `(L,)`."""
+    text = f"_{word.decode(encoding, 'replace')}_"
+    small = [to_small(character) for character in text]
+    weights_L = np.ones(len(letters.languages))
+    for position, character in enumerate(text[1:-1], start=1):
+        if character.isascii():
+            continue
+        before, behind = text[position - 1], text[position + 1]
+        if not character.isalpha() or character in MARKS + MARKS_WITHIN:
+            weights_L *= _weigh_sign(character, before, behind)
+            continue
+        weights_L *= letters.weigh(small[position - 1], small[position], small[position + 1])
+        if character.isupper() and before.islower():
+            weights_L *= ODD_CAPITAL
+        elif character.islower() and before.isupper() and behind.isupper():
+            weights_L *= ODD_SMALL
+    return weights_L
 
 
-def _is_distinctive_letter(triple: tuple[str, str, str]) -> bool:
-    before, letter, behind = (character.lower()[0] for character in triple)
-    match letter:
-        case "ő":
-            return behind != "e"  # Simões
-        case "ğ":
-            return before in VOWELS  # fjörður
-        case "ē":
-            return behind in CONSONANTS  # Gonçalves
-        case _:
-            return letter in DISTINCTIVE
+def to_small(character: str) -> str:
+    """Return a letter as the counts have it; the capital of the Turkish i stays, as its own."""
+    return character if character == "İ" else character.lower()
 
 
-def _score(words: list[bytes], encoding: str, *, has_ends: bool = False) -> float:
-    """Return which share of the letters the best of the languages of an encoding has."""
-    letters = _read_letters(words, encoding, has_ends=has_ends)
-    if not letters:
-        return 0.0
-    icelandic = sum(letter.lower() in ICELANDIC for _, letter, _ in letters)
-    if encoding == WESTERN and icelandic > MAX_ICELANDIC * len(letters):
-        return 0.0
-    counts = (
-        sum(_is_one_of(triple, alphabet) for triple in letters)
-        for alphabet in map(frozenset, ALPHABETS[encoding])
-    )
-    return max(counts) / len(letters)
-
-
-def _read_letters(words: list[bytes], encoding: str, *, has_ends: bool) -> Letters:
-    letters: Letters = []
-    for word in words:
-        text = f" {word.decode(encoding, 'replace')} "
-        positions = _find_positions(word, has_ends=has_ends)
-        letters += [(text[p], text[p + 1], text[p + 2]) for p in positions]
-    return letters
-
-
-def _is_one_of(triple: tuple[str, str, str], alphabet: frozenset[str]) -> bool:
-    """Return whether a letter is of an alphabet, and no capital within a word of small letters."""
-    before, letter, behind = triple
-    # The capital of the Turkish i becomes two characters.
-    if letter.lower()[0] not in alphabet:
-        return False
-    is_first = not before.isalpha()
-    return letter.islower() or is_first or not (before.islower() or behind.islower())
+def _weigh_sign(character: str, before: str, behind: str) -> float:
+    if character in MARKS_WITHIN:
+        return SIGN_WITHIN
+    is_first, is_last = before == "_", behind == "_"
+    if (is_last and character in MARKS) or ((is_first or is_last) and character in QUOTES):
+        return SIGN_AT_END
+    return SIGN if is_first else FLOOR

@@ -21,6 +21,8 @@ BOUND = rf"^(?:[<>]\s*=?\s*|=[<>]\s*|[≤≥]\s*|(?i:{LIMITS})\.?\s+){NUMBER}"
 PLUS = r"^(.*[\d\pL%])\s*\+(\s*\pL*\.?)$"
 SIGNS = r"[~≈<>≤≥±]|\+/-|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*\d"
 """What cells have at least that are not exact."""
+GRADE_UP, GRADE_DOWN = r"^\d{1,2}\+$", r"^\d{1,2}-$"
+"""Grades of schools, `2+` and `2-`; without the other kind, a minus of accounts and a bound."""
 FEW_LEVELS, FEW_BOUNDS = 20, 0.5
 """As a category of more levels, bounds are worth little; where most cells are, not all, they are
 names."""
@@ -84,6 +86,15 @@ def choose_marks(text: pl.Series) -> Approximations:
     elif bounds:
         unread.append("bound")
     return Approximations(bare, _differ(text, bare), tuple(unread))
+
+
+def spoil_grades(tidy: pl.Series) -> pl.Series:
+    """Return texts in which grades such as `2-` are no numbers, where some are `2+`."""
+    is_down = tidy.str.contains(GRADE_DOWN).fill_null(value=False)
+    if not is_down.any() or not tidy.str.contains(GRADE_UP).any():
+        return tidy
+    is_grade = is_down | tidy.str.contains(GRADE_UP).fill_null(value=False)
+    return tidy.zip_with(~is_grade, ("grade " + tidy).alias(tidy.name))
 
 
 def _take_off(text: pl.Series, mark: InexactMark) -> pl.Series:

@@ -22,6 +22,7 @@ from lowloss.tables.doubtful_decimals import (
     has_no_point,
     may_be_padded,
     may_be_versions,
+    says_time,
 )
 from lowloss.tables.doubts import Doubt
 from lowloss.tables.evidence import clean, drop_null_values, find_majority
@@ -130,7 +131,8 @@ class BatchReader:
             return np.zeros(len(is_number), dtype=bool)
         if self.options.decimal == mark:
             return np.ones(len(is_number), dtype=bool)
-        is_pointed = among.str.contains(mark, literal=True)
+        # Behind all digits it proves nothing: `1.` is a place.
+        is_pointed = among.str.contains(mark, literal=True) & ~among.str.ends_with(mark)
         is_proof = is_pointed & ~among.str.contains(MAYBE_GROUPED)
         proves = _any(is_proof, len(is_number))
         self.marks[mark] += int((proves & is_number).sum())
@@ -191,8 +193,8 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
     if is_formatted or has_marks or len(batch) < MIN_BATCH or not len(batch[0]):
         return {}
     decided = {*reader.earlier, *(reader.options.types or ())}
-    # Numbers in a column of dates may be those of a spreadsheet.
-    columns = [c for c in batch if c.name not in decided and not says_date(c.name)]
+    # Numbers in a column of dates may be those of a spreadsheet, and in one of times `17.41`.
+    columns = [c for c in batch if c.name not in decided and not _says_more(c.name)]
     batch_reader = BatchReader(reader.options)
     if columns:
         batch_reader.read(columns)
@@ -202,6 +204,11 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
     if again and not reader.options.null_values:
         batch_reader.read_again(again)
     return batch_reader.values
+
+
+def _says_more(name: str) -> bool:
+    """Return whether plain numbers of a column may be something else by its name."""
+    return says_date(name) or says_time(name)
 
 
 def _is_with_points(reading: Reading | None) -> bool:

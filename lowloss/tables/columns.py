@@ -121,9 +121,7 @@ class ColumnReader:
             if plain is not None:
                 return plain
         text = clean(column)
-        if text.null_count() == len(text):
-            return text
-        return self._read_text(text, kind)
+        return text if text.null_count() == len(text) else self._read_text(text, kind)
 
     def settle(self, doubt: Doubt) -> pl.Series:
         """Read a column that was put off, by what the others prove."""
@@ -283,11 +281,13 @@ class ColumnReader:
         decision = decide_by_options(numbers.shapes, self.options) if is_number else NOTHING
         is_open = decision.readable < present
         dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
-        is_time = is_open and kind in {None, "duration"}
-        durations = read_durations(tidy, are_durations=kind == "duration") if is_time else None
         dated = max((reading.readable for reading in dates), default=0)
-        timed = 0 if durations is None else durations.seconds.count()
         needed = 1 if kind else READABLE * present
+        durations = None
+        if is_open and kind in {None, "duration"}:
+            is_sure = kind == "duration"
+            durations = read_durations(tidy, are_durations=is_sure, are_dates=dated >= needed)
+        timed = 0 if durations is None else durations.seconds.count()
         if max(decision.readable, dated, timed) < needed:
             mixed = mix_dates(tidy, dates) if dated > decision.readable else None
             if mixed is not None and mixed.reading.readable >= needed:
@@ -380,7 +380,7 @@ class ColumnReader:
         seconds = durations.seconds
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
-        self.warnings.append(remarks.warn_of_seconds(text, seconds))
+        self.warnings.append(remarks.warn_of_seconds(text, seconds, durations.clock))
         return seconds.alias(text.name)
 
     def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:

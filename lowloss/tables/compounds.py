@@ -12,8 +12,10 @@ POUND, OUNCE = r"lbs?\.?", r"oz\.?"
 YEAR, MONTH = r"(?:y\.?|yrs?\.?|years?)", r"(?:m\.?|mos?\.?|mths?\.?|months?)"
 UP_TO_11, UP_TO_15 = (rf"\s*((?:\d|1[0-{last}])(?:\.\d+)?)\s*" for last in (1, 5))
 SIXTIETHS = r"\s*([0-5]?\d(?:\.\d+)?)\s*"
-MAYBE = r"(?i)^\s*\d{1,3}\s*(?:['\x{2019}\x{2032}°]|f|lb|y)"
+MAYBE = r"(?i)^\s*(?:[NSEWO]\s?)?\d{1,3}\s*(?:['\x{2019}\x{2032}°]|f|lb|y)"
 """What all of these begin with, tidy or not."""
+IN_FRONT = r"^([NSEWO])\s?(\d{1,3}\s*°.*['\"])$"
+"""A direction that others write behind: `N48°26'15.5"`."""
 DIGITS = 9
 
 
@@ -56,6 +58,7 @@ def find_compounds(tidy: pl.Series) -> list[tuple[Compound, pl.Series]]:
     """Return the kinds of such numbers among tidy texts, and where each is."""
     if not may_be_compounds(tidy):
         return []
+    tidy = tidy.str.replace(IN_FRONT, "$2 $1")
     masks = [
         (compound, tidy.str.contains(compound.pattern).fill_null(value=False))
         for compound in COMPOUNDS
@@ -65,6 +68,9 @@ def find_compounds(tidy: pl.Series) -> list[tuple[Compound, pl.Series]]:
 
 def join_compounds(tidy: pl.Series) -> pl.Series:
     """Write numbers of several units as one number of the last, or of degrees."""
+    if not may_be_compounds(tidy):
+        return tidy
+    tidy = tidy.str.replace(IN_FRONT, "$2 $1")
     for compound, is_one in find_compounds(tidy):
         tidy = tidy.zip_with(~is_one, _join(tidy, compound).alias(tidy.name))
     return tidy

@@ -22,7 +22,7 @@ from lowloss.tables.dialect import (
 )
 from lowloss.tables.fixed_widths import may_have_fixed_widths, split_fixed_widths
 from lowloss.tables.footers import find_notes
-from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
+from lowloss.tables.headers import TwoLines, join_groups, join_two_lines, tell_numbers
 from lowloss.tables.lines import (
     cut_ruler,
     drop_comments_above,
@@ -154,6 +154,9 @@ def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: b
             return int(index)
         if all(fields) and not all(map(is_value, fields)):
             return int(index)
+        # Names but for that of the rows, below a title: `;2021;2022`.
+        if position and len(fields) > 2 and not fields[0] and all(fields[1:]):
+            return int(index)
         filled = sum(map(bool, fields))
         if filled > max(1, width // 3) or any(map(is_value, fields)):
             break
@@ -201,6 +204,7 @@ def _find_names(
     _check_preamble(above, width, has_header=has_header)
     _warn_of_preamble(above, dialect, warnings)
     if has_header:
+        warnings += tell_numbers(full) if options.header is None else ()
         return _uncomment(full[0]), first + 1
     if options.header is None:
         warnings.append(_make_headerless(full[0]))
@@ -383,8 +387,8 @@ def _trim_rows(
             raise TableRagged(
                 f"line {first_line + int(index)} has {body.fields[index]} fields; "
                 f"the header has {width}",
-                fix="give every line as many fields as the header, and quote fields that hold "
-                "delimiters",
+                fix="give every line as many fields as the header, quote fields that hold "
+                "delimiters, or give skip_rows if the table begins below",
             )
         pieces += [body.data[start : body.ends[index] - 1 - count], b"\n"]
         start = int(body.ends[index])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from lowloss.tables.clock_words import write_clocks
 from lowloss.tables.eras import write_common_years
 
 WEEKDAYS = (
@@ -14,6 +15,12 @@ WEEKDAYS = (
     r"|sam(?:edi)?|s[aá]b(?:ado|ato)?|dim(?:anche)?|dom(?:ingo|enica)?|seg(?:unda)?|ter(?:ça)?"
     r"|qua(?:rta)?|qui(?:nta)?|sex(?:ta)?|ma|wo|vr|za|zo|(?:maan|dins|woens|donder|vrij|zater|zon)dag)"
 )
+EASTERN_WEEKDAY = (
+    r"^(.*\d.*?)[ ,]*(?:[(\x{ff08}]\s?(?:[月火水木金土日월화수목금토일一二三四五六]|星期.|[周週].)"
+    r"(?:曜日?|요일)?(?:[・･]?祝)?\s?[)\x{ff09}]|[月火水木金土日]曜日?|[월화수목금토일]요일"
+    r"|(?:星期|[周週]|[礼禮]拜)[一二三四五六日天]),?\s*"
+)
+"""A date in Japanese, Chinese or Korean up to the end of its weekday: `2024/03/05(火)`."""
 CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?"
 YEAR = r"(?:19|20)\d{2}"
 ZONES = {
@@ -67,6 +74,7 @@ REPLACEMENTS = (
     (r"\s{2,}", " "),
     (rf"^{WEEKDAYS}(?:-feira)?\.?,?\s+(\S.*)$", "$1"),
     (rf"^(.*\d),?\s+\(?{WEEKDAYS}\.?\)?$", "$1"),
+    (rf"^(.*\d),?\s+\({WEEKDAYS}\.?\),?\s+(\d.*)$", "$1 $2"),
     (r"\[[A-Z]\w+/[\w/]+\]$", ""),
     # What `date` and C print: Apr 17 08:30:00 CEST 2024.
     (
@@ -74,7 +82,6 @@ REPLACEMENTS = (
         "$1 $2 $5 $3$4",
     ),
     (r"^(.*\d),? (?:at|um|kl\.?|klo|à|a las) (\d.*)$", "$1 $2"),
-    (rf"^(.*{CLOCK})\s?(?:Uhr|Hrs?\.?|hrs)$", "$1"),
     (r"^(.*\d)\s?\x{433}\.?$", "$1"),
     (r"\b([AaPp])\.?\s?([Mm])\.?$", "${1}m"),
     (rf"(?:上午|午前|오전)\s?({CLOCK})$", "$1 am"),
@@ -95,7 +102,7 @@ REPLACEMENTS = (
     (rf"^({YEAR})(\d\d)(\d\d)[T ]?(\d\d):?(\d\d)(Z|[+-].*)?$", "$1-$2-$3 $4:$5$6"),
     (rf"^({YEAR})(\d\d)(\d\d)[T ]?(\d\d)(Z)?$", "$1-$2-$3 $4:00$5"),
     # Months, quarters and halves of years.
-    (rf"^({YEAR})-?[Mm](\d{{1,2}})$", "$1-$2"),
+    (rf"^({YEAR})(?:-?[Mm]|MM)(\d{{1,2}})$", "$1-$2"),
     (rf"^([1-4])\. ?(?:Quartal|Quarter|trimestre|kwartał|kvartal) ({YEAR})$", "Q$1 $2"),
     (rf"^(?:Quarter|Quartal|T) ?([1-4]),?[ -]({YEAR})$", "Q$1 $2"),
     (rf"^({YEAR})[ -]?(?:Quarter|Quartal|T) ?([1-4])$", "Q$2 $1"),
@@ -108,6 +115,8 @@ REPLACEMENTS = (
 
 def tidy_dates(text: pl.Series, *, are_dates: bool = False) -> pl.Series:
     """Write dates as the patterns of `dates` have them; where all `are_dates`, `R6` is an era."""
+    text = text.str.replace(r"^\[(.*)\]$", "$1").str.replace(EASTERN_WEEKDAY, "$1 ")
+    text = write_clocks(text.str.strip_chars_end())
     text = write_common_years(text, are_dates=are_dates)
     for pattern, replacement in REPLACEMENTS:
         text = text.str.replace(pattern, replacement)

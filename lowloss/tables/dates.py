@@ -23,6 +23,7 @@ HALF, ZONE = (
     r"(?P<zone>Z|z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|UTC|GMT)",
 )
 TIME = rf"(?:[T ,:]\s*{CLOCK}\s*{HALF}?\s*{ZONE}?)?$"
+EASTERN_TIME = rf"\s?(?:{CLOCK}\s*{HALF}?)?"
 WEEKDAY = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?"
 WORD = r"(?P<word>\pL{3,12})\.?"
 YEAR, LONG_YEAR = r"(?P<y>\d{4}|\d{2})", r"(?P<y>\d{4})"
@@ -51,7 +52,7 @@ PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{LONG_YEAR}[-/ ]{WORD}(?:[-/ ]{DAY})?$", ("dmy",)),
     # SAS, Stata and Oracle: 17APR2024, 17APR2024:08:30:00.
     (rf"^{DAY}(?P<word>[A-Za-z]{{3}}){YEAR}(?:[: ]\s?{CLOCK})?$", ("dmy",)),
-    (rf"^{LONG_YEAR}[年년]\s?{MONTH}[月월](?:\s?{DAY}[日일])?$", ("ymd",)),
+    (rf"^{LONG_YEAR}[年년]\s?{MONTH}[月월](?:\s?{DAY}[日일号號]{EASTERN_TIME})?$", ("ymd",)),
     (rf"^{LONG_YEAR}[- ]?[Qq]{QUARTER}$", ("ymd",)),
     (rf"^Q{QUARTER}[-/ ]\s?{LONG_YEAR}$", ("ymd",)),
     (rf"^{QUARTER}Q[- ]?{YEAR}$", ("ymd",)),

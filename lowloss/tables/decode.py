@@ -7,7 +7,7 @@ import re
 
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
-from lowloss.tables.accents import guess_accents
+from lowloss.tables.accents import WESTERN, AccentGuess, find_words, guess_accents
 from lowloss.tables.scripts import guess_script
 
 BLOCK_BYTES = 16 * 1024**2
@@ -15,6 +15,10 @@ SAMPLE_BYTES = 4096
 NEWLINE, RETURN = b"\n", b"\r"
 NOT_ASCII, STRAY = re.compile(r"[^\x00-\x7f]"), re.compile(r"[\udc80-\udcff]")
 """Characters of a text in UTF-8: those beyond ASCII, and what stands for a byte that is none."""
+ACCENTED_WORD = re.compile(r"\w*[^\W\x00-\x7f]\w*|[^\s\x00-\x7f]")
+CURRENCIES = {"cp932": "¥", "shift_jis": "¥", "cp949": "₩", "euc_kr": "₩"}
+BACKSLASH = re.compile(r"(?<![\w\\:])\\(?=\d)")
+"""The sign that the byte of a backslash is in Japan and Korea; before amounts it is hardly one."""
 ENCODINGS = frozenset(
     (
         *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
@@ -77,10 +81,13 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
         mixed = _decode_mixed(data, warnings)
         if mixed is not None:
             return mixed
-        encoding = _guess_encoding(data)
-        warnings.append(_make_guess(data, encoding))
+        guess = _guess_encoding(data)
+        encoding = guess.encoding
+        warnings.append(_make_guess(data, guess))
     try:
-        return data.decode(encoding).removeprefix("\ufeff").encode()
+        text = data.decode(encoding).removeprefix("\ufeff")
+        sign = CURRENCIES.get(codecs.lookup(encoding).name)
+        return (BACKSLASH.sub(sign, text) if sign else text).encode()
     except ValueError as error:
         raise TableUnreadable(
             f"the file is not text in {encoding}: {error}",
@@ -89,10 +96,16 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
         ) from error
 
 
-def _guess_encoding(data: bytes) -> str:
-    guess = guess_script(data) or guess_accents(data)
-    likeliest = (guess, "cp1252") if guess else ("cp1252",)
-    return next((name for name in likeliest if _decodes(data, name)), "latin-1")
+def _guess_encoding(data: bytes) -> AccentGuess:
+    script = guess_script(data)
+    if script and _decodes(data, script):
+        return AccentGuess(script)
+    guess = guess_accents(data)
+    for encoding in (guess.encoding, WESTERN):
+        if _decodes(data, encoding):
+            rival = guess.rival if guess.rival and _decodes(data, guess.rival) else None
+            return AccentGuess(encoding, rival if encoding == guess.encoding else None)
+    return AccentGuess("latin-1")
 
 
 def _decode_mixed(data: bytes, warnings: list[TableWarning]) -> bytes | None:
@@ -137,19 +150,34 @@ def _detect_unicode(data: bytes) -> str | None:
     return None
 
 
-def _make_guess(data: bytes, encoding: str) -> TableWarning:
+def _make_guess(data: bytes, guess: AccentGuess) -> TableWarning:
     """Return the warning of a text that is not in UTF-8, with its first such line."""
     lines = data.split(NEWLINE, 100_000)
     foreign = [number for number, line in enumerate(lines, start=1) if not line.isascii()]
-    example = lines[foreign[0] - 1].decode(encoding, "replace").strip() if foreign else ""
+    example = lines[foreign[0] - 1].decode(guess.encoding, "replace").strip() if foreign else ""
+    detail = f"the text is not in UTF-8 and was read as {guess.encoding}"
+    fix = "give encoding if letters look wrong: cp1250 (Polish, Czech, Hungarian), cp1254 "
+    fix += "(Turkish), cp1251, gb18030, big5, shift_jis, euc_kr, …"
+    if guess.rival is not None:
+        (letter, word), (other_letter, other_word) = _show_letters(
+            data, guess.encoding, guess.rival
+        )
+        detail += f", with {letter!r} in {word!r}: as {guess.rival} it is {other_letter!r}, in "
+        detail += f"{other_word!r}, and few words tell which is right"
+        fix = f"give encoding={guess.rival} if {other_word!r} is right, or another one"
+    elif words := ACCENTED_WORD.findall(example):
+        detail += f", such as {max(words, key=len)!r}"
     return TableWarning(
-        code="encoding_guessed",
-        count=len(foreign),
-        example=example,
-        detail=f"the text is not in UTF-8 and was read as {encoding}",
-        fix="give encoding if letters look wrong: cp1250 (Polish, Czech, Hungarian), cp1254 "
-        "(Turkish), cp1251, gb18030, big5, shift_jis, euc_kr, …",
+        code="encoding_guessed", count=len(foreign), example=example, detail=detail, fix=fix
     )
+
+
+def _show_letters(data: bytes, encoding: str, rival: str) -> list[tuple[str, str]]:
+    """Return a letter that is another in each of two encodings of one byte, and its word."""
+    readings = [[w.decode(e, "replace") for w in find_words(data)] for e in (encoding, rival)]
+    word, other = next(pair for pair in zip(*readings, strict=True) if pair[0] != pair[1])
+    index = next(i for i, (one, two) in enumerate(zip(word, other, strict=True)) if one != two)
+    return [(word[index], word), (other[index], other)]
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -6,12 +6,12 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from lowloss.errors import TableUnreadable
-from lowloss.tables.values import are_mostly_values, is_missing, is_number, is_value
+from lowloss.tables.values import are_mostly_values, is_date, is_missing, is_number, is_value
 
 DELIMITERS = (",", ";", "\t", "|")
 RARE_DELIMITERS = ("^", "~", "\x01", "\x1f")
@@ -21,10 +21,13 @@ BLANKS = "blanks"
 SAMPLE_BYTES = 256 * 1024
 MIN_SAMPLE_LINES, MAX_SAMPLE_RECORDS, MAX_SAMPLE_CELLS = 20, 200, 100_000
 SEP_LINE = re.compile(rb'"?sep=(.)"?\s*(?:\n|$)', re.IGNORECASE)
-FIELD = re.compile(r'"(?:[^"]|"")*"|\S+')
+FIELD = re.compile(r'"(?:[^"]|"")*"|\[\d{1,4}[-/][^\[\]\s]{3,20} [^\[\]\s]{5,20}\](?!\S)|\S+')
+"""A field between blanks; quotes and, around a time of a server's log, brackets may hold blanks."""
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
 WHOLE = re.compile(r"[-+]?\d+")
+MIN_NAMES = 3
+"""Fewer whole numbers need not rise or fall to be names, such as years."""
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
 """The share of lines that a delimiter must split alike for runs of blanks not to be tried; and that
 of values among the fields between blanks, unless all lines have equally many."""
@@ -247,8 +250,9 @@ def _has_decimal_commas(line: str) -> bool:
 def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
     """Return whether the first record names the columns, by the records below it.
 
-    It is data where all of it are numbers, but not all whole (they may be years); and where beside
-    a number, or in all of its cells, words stand that its columns hold again below.
+    It is data where all of it are numbers, but not all whole (they may be years); where a date
+    stands above dates; and where beside a number, or in all of its cells, words stand that its
+    columns hold again below.
     """
     cells = [cell.strip() for cell in first]
     below = [row for row in rows if row != list(first) and len(row) == len(first)]
@@ -262,11 +266,29 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
     words = [
         pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
     ]
+    # Numbers may be names above numbers, such as years; dates above dates are none.
+    if any(is_date(cell) and all(map(is_date, column)) for cell, column in pairs):
+        return False
+    if not _may_be_names([cell for cell, column in pairs if _is_among_numbers(cell, column)]):
+        return False
     recurring = sum(cell in column for cell, column in words)
     has_value = any(is_value(cell) and are_mostly_values(column) for cell, column in pairs)
     if not words:
         return not has_value
     return recurring == 0 if has_value else recurring < len(words) or len(words) < 2
+
+
+def _is_among_numbers(cell: str, column: Collection[str]) -> bool:
+    """Return whether a number stands above numbers."""
+    return is_number(cell) and are_mostly_values(column)
+
+
+def _may_be_names(cells: list[str]) -> bool:
+    """Return whether numbers beside words may be names: they rise or fall, or are whole and few."""
+    numbers = [float(cell.replace(",", ".")) for cell in cells]
+    rising = sorted(set(numbers))
+    is_sorted = numbers in (rising, rising[::-1])
+    return is_sorted or (len(numbers) < MIN_NAMES and all(cell.isdigit() for cell in cells))
 
 
 def _may_count(cells: list[str], below: list[Record]) -> bool:

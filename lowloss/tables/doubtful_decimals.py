@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import polars as pl
@@ -14,6 +15,13 @@ PADDED = r"^0\d+\.\d"
 """A number that begins with a zero and goes on, which no program writes by itself."""
 DAY_AND_MONTH = r"^(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])$"
 TIME = r"^(?:[01]\d|2[0-3])\.[0-5]\d$"
+CLOCK, MIN_CLOCKS = r"^(?:[01]?\d|2[0-3])\.[0-5]\d$", 10
+TIME_NAME = re.compile(
+    r"(?:^|[^a-z])(?:time|uhrzeit|zeit|abfahrt|ankunft|ora|orario|hora|heure|godz|godzina|saat|tid"
+    r"|klockan|klokken|kl|kello|hodina|departure|arrival)(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+"""A time of day, how many different ones are hardly decimals, and what their column is called."""
 VERSION = r"^\d{1,3}(?:\.(?:0|[1-9]\d?))?$"
 """A version: behind the point is a whole number. `1.05` is none."""
 LONGER, SHORTER = r"\.[1-9]0$", r"\.\d$"
@@ -30,6 +38,9 @@ def tell_doubtful_decimals(text: pl.Series) -> Iterator[TableWarning]:
     The head is looked at first: most columns are none of them.
     """
     head = text.head(HEAD_ROWS)
+    if says_time(text.name) and _are_clocks(text):
+        yield _warn_of_clocks(text)
+        return
     zeros = text.filter(text.str.starts_with("0"))
     if may_be_padded(zeros).any() and (is_padded := _contains(text, PADDED)).any():
         yield _warn_of_padded(text, is_padded)
@@ -37,6 +48,28 @@ def tell_doubtful_decimals(text: pl.Series) -> Iterator[TableWarning]:
         yield _warn_of_versions(text, has_long_minor(text))
     if not _contains(head, POINT_OR_SIGN).any() and (is_power := _find_powers(text)).any():
         yield _warn_of_powers(text, is_power)
+
+
+def says_time(name: str) -> bool:
+    """Return whether the name of a column says that it holds times of day."""
+    return TIME_NAME.search(name) is not None
+
+
+def _are_clocks(text: pl.Series) -> bool:
+    """Return whether all numbers may be times of day, and many are."""
+    return text.n_unique() >= MIN_CLOCKS and _fit(text, CLOCK)
+
+
+def _warn_of_clocks(text: pl.Series) -> TableWarning:
+    """Say that decimals may be times of day, as their column is called."""
+    return warn(
+        "may_be_times",
+        text,
+        text.is_not_null(),
+        detail="{count} of {name}, such as {example}, may be times of day, as its name says: read "
+        "as decimal numbers",
+        fix="set its type to duration if they are times",
+    )
 
 
 def may_be_padded(text: pl.Series) -> pl.Series:

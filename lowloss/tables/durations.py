@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 
+from lowloss.tables.clock_words import write_clocks
+
 Clock = Literal["h:m", "m:s"]
 """What a clock of two numbers shows."""
 CLOCK = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
+    r"^(?P<sign>[-+])?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
     r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?$"
 )
 LAP = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*)(?P<plus>\+)?)?"
+    r"^(?P<sign>[-+])?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*)(?P<plus>\+)?)?"
     r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,4}):)?(?P<seconds>\d{1,2}(?:[.,]\d+)?)$"
 )
 """Clocks of which all have seconds; those below a minute may have nothing else."""
@@ -25,6 +28,12 @@ POINTED = r"^([01]\d|2[0-3])\.([0-5]\d)\.([0-5]\d)$"
 """A time of day as `18.00.00`; what may be a date is read as one, and `1.10.15` is a version."""
 ONE_DIGIT, PADDED = r"^(\d)\.([0-5]\d)\.([0-5]\d)$", r"[.:]0\d(?:[.:]|$)"
 """A time before ten, as `9.30.00`: beside others, of which one has a zero that no version has."""
+RESULT, HUNDREDTHS = r"^(\d{1,2})\.([0-5]\d)\.(\d\d)$", r"^\d{1,2}\.[0-5]\d\.[6-9]\d$"
+"""A result of a race, `2.06.56`: hours, minutes and seconds, unless some cell shows that the last
+part is hundredths of a second, which go up to 99."""
+LATE, LATE_SHARE = r"\.(?:3[2-9]|[4-9]\d)$", 0.2
+"""A last part that no day is, and the share of such cells from which on none are days or codes;
+half of all seconds are so late."""
 SHORT = r"^([01]?\d|2[0-3])\.([0-5]\d)$"
 """A time of day as `05.30` or `9.30`: only where all are durations, and none is one of minutes."""
 FRACTION = r"^-?\d{1,4}:[0-5]\d[.,]\d+$"
@@ -34,13 +43,16 @@ ISO = (
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?$"
 )
 WORDS = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*d(?:ays?)?\s*)?(?:(?P<hours>\d+)\s*h(?:(?:ou)?rs?)?\s*)?"
-    r"(?:(?P<minutes>\d+)\s*m(?:in(?:ute)?s?)?\s*)?"
+    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:d(?:ays?)?|j(?:ours?)?|Tage?|d[ií]as?)\s*)?"
+    r"(?:(?P<hours>\d+)\s*(?:h(?:(?:ou)?rs?|eures?|oras?)?|Std\.?|Stunden?)\s*)?"
+    r"(?:(?P<minutes>\d+)\s*(?:m(?:in(?:ut[eo]n?)?s?)?|Min(?:uten?)?)\.?\s*)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?$"
 )
+PACE = re.compile(r"(?:^|[^a-z])(?:pace|split|lap)(?:$|[^a-z])", re.IGNORECASE)
+"""A name of minutes and seconds."""
 DAY = 86_400
 UNITS = {"hours": 3600, "minutes": 60}
-MIXED = r"\d\s*[dhm].*\d\s*[hms]"
+MIXED = r"\d\s*[dhmjTS].*\d\s*[hmsSM]"
 """Words are durations only where some cell has two units: `5 m` may be metres."""
 
 
@@ -53,14 +65,20 @@ class Durations:
 
 
 def read_durations(
-    text: pl.Series, *, are_durations: bool = False, clock: Clock | None = None
+    text: pl.Series,
+    *,
+    are_durations: bool = False,
+    are_dates: bool = False,
+    clock: Clock | None = None,
 ) -> Durations | None:
     """Read the commonest way of writing durations, as seconds; null where a text is none.
 
     Where all `are_durations`, `5 m` is five minutes and `05.30` is half past five; else they may be
-    metres and a number. A `clock` that is not
-    given is detected.
+    metres and a number. Where they may as well be dates, no result of a race is read. A `clock`
+    that is not given is detected.
     """
+    if not are_dates or are_durations:
+        text = _write_results(text, are_durations=are_durations, clock=clock)
     text = _tidy_clocks(text, are_durations=are_durations)
     clock = clock or _detect_clock(text)
     if are_durations and clock == "h:m":
@@ -75,12 +93,36 @@ def read_durations(
     return None if best is None else Durations(best, clock)
 
 
+def _write_results(text: pl.Series, *, are_durations: bool, clock: Clock | None) -> pl.Series:
+    """Write results of races with colons."""
+    if not (_are_results(text) or (clock == "m:s" and are_durations)):
+        return text
+    is_short = clock == "m:s" or (clock is None and text.str.contains(HUNDREDTHS).any())
+    return text.str.replace(RESULT, "$1:$2.$3" if is_short else "$1:$2:$3")
+
+
 def _tidy_clocks(text: pl.Series, *, are_durations: bool) -> pl.Series:
     """Write times of day with colons."""
+    text = write_clocks(text, are_alone=True)
     is_pointed = text.str.contains(POINTED)
     text = text.str.replace(HOUR, "$1:00 $2").str.replace(POINTED, "$1:$2:$3")
     are_times = is_pointed.any() and text.str.contains(PADDED).any()
     return text.str.replace(ONE_DIGIT, "$1:$2:$3") if are_durations or are_times else text
+
+
+def may_be_results(text: pl.Series) -> bool:
+    """Return whether all texts may be results such as `2.06.56`: days and codes may be, too."""
+    present = text.drop_nulls()
+    return len(present) > 0 and bool(present.str.contains(RESULT).all())
+
+
+def _are_results(text: pl.Series) -> bool:
+    """Return whether texts are results of races, which no day and no code is."""
+    if not may_be_results(text):
+        return False
+    present = text.drop_nulls()
+    is_late = present.str.contains(LATE).sum() >= LATE_SHARE * len(present)
+    return bool(is_late and present.str.contains(PADDED).any())
 
 
 def _read(text: pl.Series, pattern: str) -> pl.Series:
@@ -106,8 +148,11 @@ def _read(text: pl.Series, pattern: str) -> pl.Series:
 
 
 def _detect_clock(text: pl.Series) -> Clock:
-    """Return what `59:10` is: beside `1:23.4`, or `1:02:30`, as no day has 59 hours, minutes."""
-    if text.str.contains(FRACTION).any():
+    """Return what `59:10` is.
+
+    Beside `1:23.4`, or `1:02:30`, as no day has 59 hours, or in a column `pace`, minutes.
+    """
+    if text.str.contains(FRACTION).any() or PACE.search(text.name):
         return "m:s"
     parts = text.str.extract_groups(CLOCK).struct.unnest()
     is_clock, is_long = pl.col("hours").is_not_null(), pl.col("seconds").is_not_null()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lowloss.results import TableWarning
 from lowloss.tables.dialect import Record
-from lowloss.tables.values import is_missing, is_value
+from lowloss.tables.values import is_missing, is_number, is_value
 
 NUMERIC = 0.8
 """The share of the cells below a name of the second line that must be numbers in some column."""
@@ -33,6 +34,7 @@ SUMMARIES = frozenset(
     )
 )
 """What pandas names the columns of an aggregation by."""
+YEARS = range(1800, 2101)
 LAMBDA = re.compile(r"<lambda(?:_\d+)?>|p\d{1,2}|q\d{1,2}")
 
 
@@ -53,6 +55,36 @@ class TwoLines:
             detail=f"the header has two lines, whose names were joined, as in {example!r}",
             fix="name each column in one line, or give skip_rows to leave the first line out",
         )
+
+
+def tell_numbers(records: Sequence[Record]) -> Iterator[TableWarning]:
+    """Say that the first record may be data: among its names are numbers, above numbers.
+
+    Years and other whole numbers that count up are names.
+    """
+    header, *below = records
+    numbers = [
+        cell
+        for position, cell in enumerate(header)
+        if is_number(cell) and _is_numeric([row[position] for row in below])
+    ]
+    if not numbers or (all(cell.isdigit() for cell in numbers) and _count_up(numbers)):
+        return
+    yield TableWarning(
+        code="numbers_in_header",
+        count=len(numbers),
+        example=numbers[0],
+        detail="the first line was read as the names of the columns, though it has numbers above "
+        f"numbers, such as {numbers[0]!r}",
+        fix="give header=false if it is data",
+    )
+
+
+def _count_up(cells: Sequence[str]) -> bool:
+    numbers = [int(cell) for cell in cells]
+    is_year = all(number in YEARS for number in numbers)
+    steps = {after - before for before, after in pairwise(numbers)}
+    return is_year or len(steps) == 1
 
 
 def join_two_lines(records: Sequence[Record]) -> TwoLines | None:

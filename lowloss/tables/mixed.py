@@ -8,6 +8,7 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.dates import DateReading
+from lowloss.tables.durations import may_be_results
 from lowloss.tables.eras import tell_doubtful_letters, tell_unnamed
 from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.notation import Decision
@@ -45,11 +46,12 @@ def explain_text(
     needed = MOSTLY * tidy.count()
     if decision.readable >= needed:
         odd = find_unreadable(text, to_numbers(numbers, decision.notation))
-        warnings += [warn_of_mixed(text, odd, "numbers")] if odd.any() else []
+        warnings += [warn_of_mixed(text, odd, "numbers", kind="number")] if odd.any() else []
     elif (lookalikes := find_lookalikes(present)) is not None:
         warnings.append(lookalikes)
     best = max(dates, key=lambda reading: reading.readable, default=None)
     if best is not None and best.readable >= max(needed, decision.readable):
         odd = find_unreadable(text, best.values)
-        warnings.append(warn_of_mixed(text, odd, "dates"))
+        kind = "duration" if may_be_results(present) else "date"
+        warnings.append(warn_of_mixed(text, odd, "dates", kind=kind))
     return warnings

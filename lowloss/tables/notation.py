@@ -155,8 +155,8 @@ def resolve(mark: Mark, witness: Mark | None) -> Notation:
 
 
 def _find_witness(shapes: list[str], notation: Notation) -> Mark | None:
-    """Return the decimal mark that these shapes prove."""
-    if any(notation.decimal in shape for shape in shapes):
+    """Return the decimal mark that these shapes prove; behind all digits it proves nothing."""
+    if any(notation.decimal in shape.rstrip(notation.decimal) for shape in shapes):
         return notation.decimal
     # Groups by a mark leave only the other one for decimals.
     if notation.group in OTHER and any(notation.group in shape for shape in shapes):

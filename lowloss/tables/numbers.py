@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from lowloss.results import InexactMark, Reading
-from lowloss.tables.approximations import choose_marks
+from lowloss.tables.approximations import choose_marks, spoil_grades
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
@@ -47,6 +47,8 @@ RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u
 """The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
+OF_CLOCKS = frozenset(("uhr",))
+"""What makes a number a time of day: `10.30 Uhr`."""
 SHARED, MOSTLY = 0.95, 0.5
 """The share of a column's cells that must have the unit, unless it is a currency or a percent; and
 the share above which a letter is one that may be a multiple, too."""
@@ -135,9 +137,12 @@ def read_commas(text: pl.Series) -> pl.Series | None:
 
 
 def find_proof(column: pl.Series, mark: str) -> bool | None:
-    """Return whether a mark in plain numbers must be the decimal mark; None where none has it."""
+    """Return whether a mark in plain numbers must be the decimal mark; None where none has it.
+
+    Behind all digits it proves nothing: `1.` is a place.
+    """
     for part in (column.head(HEAD_ROWS), column):
-        pointed = part.filter(part.str.contains(mark, literal=True))
+        pointed = part.filter(part.str.contains(mark, literal=True) & ~part.str.ends_with(mark))
         if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
             return True
     return False if len(pointed) else None
@@ -237,7 +242,7 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
 def split_approximations(tidy: pl.Series) -> Numbers:
     """Split tidy texts at their numbers, of which some may not be exact."""
     signs = find_signs(tidy)
-    tidy = apply_signs(tidy, signs)
+    tidy = spoil_grades(apply_signs(tidy, signs))
     is_noted = find_footnotes(tidy)
     approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
     numbers = split_numbers(approximations.text)
@@ -308,6 +313,8 @@ def decide_surroundings(units: pl.Series, *, has_currency: bool = False) -> Surr
     unit, _ = min(counts.items(), key=lambda item: (-item[1], item[0]))
     singular = _to_singular(unit)
     share = sum(count for name, count in counts.items() if _to_singular(name) == singular) / total
+    if singular in OF_CLOCKS:
+        return Surroundings()
     shared = Surroundings(unit)
     is_shared = share > MOSTLY if is_letter else share >= SHARED
     return shared if shared.is_plain or is_shared else Surroundings()

@@ -140,7 +140,7 @@ def _is_regular(data: bytes, delimiter: str, quote: str) -> bool:
 
 def _join_blanks(data: bytes) -> bytes:
     """Write lines that are split by runs of blanks with tabs."""
-    if b'"' not in data:
+    if b'"' not in data and b"[" not in data:
         # Joined first: to look for the end of a line in each blank of a run is quadratic.
         data = re.sub(rb"[ \t]+", b"\t", data)
         return re.sub(rb"(?m)^\t|\t$", b"", data)

@@ -9,12 +9,12 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
+from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
 from lowloss.tables.sentences import warn
-from lowloss.wording import format_number
 
 EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
@@ -90,15 +90,14 @@ def warn_of_unreadable(
     )
 
 
-def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str) -> TableWarning:
-    """Say which cells keep a column from being one of numbers or dates."""
+def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str, *, kind: str) -> TableWarning:
+    """Say which cells keep a column from being one of numbers or dates, and what type it may be."""
     return warn(
         "mixed_cells",
         text,
         odd,
         detail=f"{{count}}, such as {{example}}, are no {noun}: {{name}} was read as text",
-        fix="mend them, name them in null_values, or set the column's type to "
-        f"{noun.removesuffix('s')}",
+        fix=f"mend them, name them in null_values, or set the column's type to {kind}",
     )
 
 
@@ -112,8 +111,13 @@ def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
         text.is_not_null(),
         detail=f"{{name}} was read with {ORDER_WORDS[order]}, such as {{example}}; nothing in the "
         "file proves it",
-        fix=f"{fix} if it is the other way",
+        fix=f"{fix} if it is the other way{_advise_duration(text)}",
     )
+
+
+def _advise_duration(text: pl.Series) -> str:
+    """Return what else dates may be that look like results of races."""
+    return "; set its type to duration if they are times" if may_be_results(text) else ""
 
 
 def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
@@ -126,7 +130,8 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             text,
             is_short,
             detail="{count} of {name}, such as {example}, have years of two digits: read as 20xx",
-            fix="write the years with four digits if some are of another century",
+            fix="write the years with four digits if some are of another century"
+            + _advise_duration(text),
         )
     if (is_early := years < EARLY_YEAR).any():
         yield warn(
@@ -245,16 +250,18 @@ def warn_of_unused_format(pattern: str) -> TableWarning:
     )
 
 
-def warn_of_seconds(text: pl.Series, seconds: pl.Series) -> TableWarning:
+def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableWarning:
     """Say that times are numbers of seconds, and how many the first one is."""
-    first = format_number(float(seconds.drop_nulls()[0]))
+    other = "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
+    if clock == "m:s":
+        other = "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
+    first = f"{float(seconds.drop_nulls()[0]):,.10g}"
     return warn(
         "read_as_seconds",
         text,
         seconds.is_not_null(),
         detail=f"{{name}} holds times such as {{example}}: it was read as seconds, there {first}",
-        fix="set its type to category if they are names; write 0:04:30 if 4:30 is minutes and "
-        "seconds, and was read as hours",
+        fix=f"set its type to category if they are names; {other}",
     )
 
 

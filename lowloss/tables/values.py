@@ -18,8 +18,9 @@ NUMBER = re.compile(
 DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ,]\s*\d{1,2}:\d{2}.*)?"
     r"|\d{1,3}:\d{2}(?::\d{2})?(?:\.\d+)?"
+    r"|\[\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2}(?: [+-]\d{4})?\]"
 )
-"""A date, a time or both, in digits, loosely."""
+"""A date, a time or both, in digits, or as servers write them into logs, loosely."""
 MAX_CHARACTERS = 200
 """The longest text that is matched: the patterns take quadratic time, and no value is so long."""
 
@@ -44,6 +45,12 @@ def is_value(text: str) -> bool:
     if len(text) > MAX_CHARACTERS:
         return False
     return bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a date, a time or both in digits."""
+    text = text.strip()
+    return len(text) <= MAX_CHARACTERS and DATE.fullmatch(text) is not None
 
 
 def are_mostly_values(texts: Collection[str]) -> bool:

@@ -26,13 +26,10 @@ def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
     limits = Limits.model_validate(request["limits"])
     try:
         table_format = TableFormat(request["format"])
-        table = read_table(
-            Path(request["path"]),
-            table_format,
-            ParseOptions.model_validate(request["options"]),
-            limits=limits,
-        )
-        profile = describe_columns(table, limits=limits)
+        options = ParseOptions.model_validate(request["options"])
+        table = read_table(Path(request["path"]), table_format, options, limits=limits)
+        categories = {name for name, kind in (options.types or {}).items() if kind == "category"}
+        profile = describe_columns(table, limits=limits, categories=categories)
         has_null_values = "null_values" in ALLOWED.get(table_format, frozenset())
         codes = warn_of_sentinels(table, profile, has_null_values=has_null_values)
         warnings = (*table.warnings, *codes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 
 from lowloss.results import QUANTILES, Column, ColumnKind, TableWarning
-from lowloss.wording import counted, format_number, format_percent
+from lowloss.wording import counted, format_exact, format_percent
 
 SENTINEL_VALUE = "sentinel_value"
 """The code of warnings of columns with such a value that has another reason."""
@@ -61,9 +61,9 @@ def _warn(column: Column, value: float, count: int, share: float) -> TableWarnin
         column=column.name,
         count=count,
         example=f"{value:.10g}",
-        detail=f"{counted(count, 'number')} of {column.name!r} (to {format_number(value)}) far "
-        f"from the others, half of which lie between {format_number(low)} and "
-        f"{format_number(high)}: {shown_share} of all squared distances from the mean",
+        detail=f"{counted(count, 'number')} of {column.name!r} (to {format_exact(value)}) far "
+        f"from the others, half of which lie between {format_exact(low)} and "
+        f"{format_exact(high)}: {shown_share} of all squared distances from the mean",
         fix=f"correct it in the file if it is a mistake, or name {value:.10g} in null_values if it "
         "stands for a missing value",
     )

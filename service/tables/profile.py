@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import polars as pl
@@ -44,11 +45,22 @@ def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
     return COLUMNS.validate_python(describe_columns(table, limits=limits))
 
 
-def describe_columns(table: Table, *, limits: Limits) -> list[dict[str, Any]]:
-    """Profile every column; the results are plain data, from which `Column` is made."""
+def describe_columns(
+    table: Table, *, limits: Limits, categories: Container[str] = ()
+) -> list[dict[str, Any]]:
+    """Profile every column; the results are plain data, from which `Column` is made.
+
+    `categories` are columns that the uploader says are such, however many values they have, unless
+    each row has its own.
+    """
     columns = table.frame.get_columns()
     summaries = dict(summarize(columns, limits, table.words))
-    return [_describe_column(column, summaries[column.name], table) for column in columns]
+    described = [_describe_column(column, summaries[column.name], table) for column in columns]
+    for column in described:
+        is_text = column["kind"] in {ColumnKind.text, ColumnKind.identifier}
+        if column["name"] in categories and is_text and not summaries[column["name"]].is_unique:
+            column["kind"] = ColumnKind.categorical.value
+    return described
 
 
 def check_is_as_profiled(table: Table, dataset: Dataset) -> None:

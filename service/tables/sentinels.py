@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ import polars as pl
 
 from lowloss.results import ColumnKind, Reading, TableWarning
 from lowloss.tables.table import Table
-from lowloss.wording import counted, format_number
+from lowloss.wording import counted, format_exact
 from service.tables.far_values import SENTINEL_VALUE
+from service.tables.identifier_rules import NAME
 
 MIN_NINES, MIN_SIZE = 3, 99
 FILLS = frozenset(
@@ -27,6 +29,14 @@ MIN_CELLS, MIN_SHARE, MIN_OTHERS = 3, 0.01, 10
 """A code that is no row of nines comes so often, beside so many different numbers."""
 MAX_ZEROS = 0.5
 """Zeros that are more of a column are amounts of nothing, unless they are far from the rest."""
+CODE_NAME = re.compile(
+    r"(?i:code|(?:^|[^a-z])(?:kod|c[oó]digo|dept|dep|department|departamento|branch|store|shop|plant"
+    r"|cost.?cent(?:er|re)|kst|abt|abteilung|filiale|zip|plz))$"
+)
+"""The end of a name of numbers that name departments, places and the like."""
+MAX_NAMES, MAX_SPARSE = 50, 0.2
+"""So few different numbers, and such a share of all between the least and the largest, are names
+of things: heights and grades have nearly all."""
 MIN_GROUPED, MAX_WHOLE = 1000, 1e15
 """Numbers from which on there may be marks between thousands, or no exact whole numbers."""
 SPIKE, NEAR = 3, 0.25
@@ -79,7 +89,11 @@ def warn_of_sentinels(
     `has_null_values` where the format of the table has that option.
     """
     codes = {
-        column["name"]: _find_codes(table.frame[column["name"]], is_matrix=table.is_matrix)
+        column["name"]: [
+            end
+            for end in _find_codes(table.frame[column["name"]], is_matrix=table.is_matrix)
+            if not _is_name(table.frame[column["name"]], end)
+        ]
         for column in profile
         if column["kind"] == ColumnKind.numeric.value
         and any(_may_be_code(column[bound]) for bound in ("min", "max"))
@@ -168,6 +182,25 @@ def _is_code(end: End, present: int) -> bool:
     return end.is_beyond or end.is_far or (is_alone and end.is_spike)
 
 
+def _is_name(column: pl.Series, end: End) -> bool:
+    """Return whether a number with a positive end names one of several things, as the others do.
+
+    The others have as many digits; and the column is called so, or they are few, far from each
+    other, and each comes again, as codes of departments: `100`, `230`, `410`, `999`.
+    """
+    is_as_long = len(f"{end.low:.15g}") == len(f"{end.value:.15g}")
+    if end.value < 0 or not end.value.is_integer() or not is_as_long:
+        return False
+    others = column.cast(pl.Float64).drop_nulls()
+    others = others.filter(others != end.value)
+    if not bool((others == others.floor()).all()):
+        return False
+    if NAME.search(column.name.strip()) or CODE_NAME.search(column.name.strip()):
+        return True
+    is_sparse = end.distinct <= MAX_SPARSE * (end.high - end.low + 1)
+    return is_sparse and end.distinct <= MAX_NAMES and bool(others.is_duplicated().all())
+
+
 def _is_repeated(value: float, digits: int = 2, of: str = "789") -> bool:
     """Return whether a number is one digit again and again: 99, -888, 999.9."""
     text = f"{abs(value):.10g}".replace(".", "")
@@ -221,7 +254,7 @@ def _choose_fix(text: str | None, holder: str | None, *, has_null_values: bool) 
 
 def _warn(column: pl.Series, end: End, codes: set[float], fix: str) -> TableWarning:
     """Say how a number differs from the others of its column, of which `codes` are such, too."""
-    cells = f"{format_number(end.value)} in {counted(end.count, 'cell')} of {column.name!r}"
+    cells = f"{format_exact(end.value)} in {counted(end.count, 'cell')} of {column.name!r}"
     return TableWarning(
         code=SENTINEL_VALUE,
         column=column.name,
@@ -235,12 +268,13 @@ def _warn(column: pl.Series, end: End, codes: set[float], fix: str) -> TableWarn
 def _describe(column: pl.Series, end: End, codes: set[float]) -> str:
     values = column.cast(pl.Float64)
     others = values.filter(values.is_finite() & ~values.is_in(list(codes))).unique().sort()
-    low, high = format_number(float(others[0])), format_number(float(others[-1]))
-    listed = " and ".join(format_number(code) for code in sorted(codes - {end.value}))
+    low, high = format_exact(float(others[0])), format_exact(float(others[-1]))
+    listed = " and ".join(format_exact(code) for code in sorted(codes - {end.value}))
     rest = f"all other numbers{f' but {listed}' if listed else ''}, {low} to {high}"
     widest = others.diff().max()
     if widest is None or end.gap > float(widest):  # type: ignore[arg-type]
         return f"is apart from {rest}"
     if end.is_spike:
         return f"comes at least {SPIKE} times as often as any number from {low} to {high}"
-    return f"is at least {format_number(end.gap)} away from {rest}"
+    gap = float(f"{end.gap:.10g}")  # without what the difference of two floats has beyond
+    return f"is at least {format_exact(gap)} away from {rest}"

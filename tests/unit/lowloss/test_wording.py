@@ -11,6 +11,7 @@ from lowloss.wording import (
     MINUS,
     format_age,
     format_bytes,
+    format_exact,
     format_loss,
     format_measured,
     format_option,
@@ -156,3 +157,19 @@ def test_value_has_no_more_places_than_its_error_has_digits(
 def test_errors_have_two_digits_and_seconds_one_decimal() -> None:
     assert [format_rough(value) for value in (0.007284, 12.34, None)] == ["0.0073", "12", DASH]
     assert [format_seconds(value) for value in (0.08871, 1234.56, None)] == ["0.1", "1,234.6", DASH]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (9999.9, "9999.9"),
+        (10_000.0, "10000"),
+        (-0.1, "\u22120.1"),
+        (0.10000000149011612, "0.1"),
+        (1_234_567.89, "1234567.89"),
+        (123_456_792.0, "123456792"),
+        (1e20, "1e+20"),
+    ],
+)
+def test_exact_number_has_all_its_digits(value: float, text: str) -> None:
+    assert format_exact(value) == text

@@ -51,3 +51,57 @@ def test_name_that_a_line_has_not_is_missing_there() -> None:
 )
 def test_other_lines_are_no_pairs(text: str) -> None:
     assert "names_in_lines" not in {warning.code for warning in read(text).warnings}
+
+
+@pytest.mark.parametrize(
+    ("front", "columns"),
+    [
+        ("2024-01-05 10:00:05,250 ", {"timestamp": datetime(2024, 1, 5, 10, 0, 5, 250_000)}),
+        ("[2024-01-05T10:00:05Z] ", {"timestamp": datetime(2024, 1, 5, 10, 0, 5)}),
+        ("2024-01-05 10:00:05, ", {"timestamp": datetime(2024, 1, 5, 10, 0, 5)}),
+        ("10:00:05 [INFO] ", {"timestamp": 36_005, "level": "INFO"}),
+        ("WARN app.db: ", {"level": "WARN", "prefix": "app.db"}),
+        ("Reading {", {"prefix": "Reading"}),
+        (
+            "2024-01-05 10:00:05 ERROR main - slow request ",
+            {
+                "timestamp": datetime(2024, 1, 5, 10, 0, 5),
+                "level": "ERROR",
+                "prefix": "main - slow request",
+            },
+        ),
+    ],
+)
+def test_what_stands_before_the_names_is_in_columns(front: str, columns: dict[str, object]) -> None:
+    end = "}" if "{" in front else ""
+    table = read("".join(f"{front}temp={row}.5, hum={row}{end}\n" for row in range(12)))
+
+    names = ("names_in_lines", "read_as_seconds")
+    assert table.frame.row(3, named=True) == {**columns, "temp": 3.5, "hum": 3}
+    assert {warning.code for warning in table.warnings} <= set(names)
+    assert "what stands before them as" in table.warnings[0].detail
+
+
+def test_names_of_the_values_stay_where_the_front_has_the_same() -> None:
+    table = read("".join(f"INFO level={row} took={row}\n" for row in range(12)))
+
+    assert table.frame.columns == ["log_level", "level", "took"]
+
+
+def test_one_value_behind_a_time_is_one() -> None:
+    table = read("".join(f"2024-01-05 10:{row:02} temp={row}.5\n" for row in range(12)))
+
+    assert table.frame.columns == ["timestamp", "temp"]
+
+
+@pytest.mark.parametrize("line", ["temp = {0}.5 C, hum = {0} %", "temp: {0}.5 C, hum: {0} %"])
+def test_values_have_units_and_blanks_around_their_mark(line: str) -> None:
+    table = read("".join(line.format(row) + "\n" for row in range(12)))
+
+    assert table.frame.row(3, named=True) == {"temp": 3.5, "hum": 3}
+
+
+def test_last_column_of_another_table_stays_as_it_is() -> None:
+    table = read("".join(f"chr1\texon\t{row}\tID=g{row};Name=n{row}\n" for row in range(12)))
+
+    assert table.frame.row(3) == ("chr1", "exon", 3, "ID=g3;Name=n3")

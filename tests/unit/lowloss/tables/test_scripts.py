@@ -51,6 +51,22 @@ def test_encoding_of_another_script_is_guessed_and_told(encoding: str) -> None:
     assert [warning.code for warning in table.warnings] == ["encoding_guessed"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "town"),
+    [("cp932", "東京支店"), ("shift_jis", "東京支店"), ("cp949", "서울 부산 대구")],
+)
+@pytest.mark.parametrize("is_told", [False, True])
+def test_backslash_before_an_amount_is_the_currency_of_its_encoding(
+    encoding: str, town: str, is_told: bool
+) -> None:
+    rows = "".join(f'"\\{1000 + row * 37:,}",{town},C:\\1\n' for row in range(30))
+
+    options = {"encoding": encoding} if is_told else {}
+    table = read(f"price,town,path\n{rows}".encode(encoding), **options)
+
+    assert table.frame.row(2) == (1074, town, "C:\\1")
+
+
 @pytest.mark.parametrize("language", LATIN)
 def test_latin_text_stays_windows_1252(language: str) -> None:
     text = write(LATIN[language])
@@ -59,7 +75,7 @@ def test_latin_text_stays_windows_1252(language: str) -> None:
 
     assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in text.splitlines()[1:]]
     (warning,) = table.warnings
-    assert warning.detail.endswith("read as cp1252")
+    assert "was read as cp1252, such as " in warning.detail
 
 
 def test_few_words_of_chinese_are_not_taken_for_russian() -> None:

@@ -59,7 +59,7 @@ def test_warning_that_was_renumbered_is_one_like_others() -> None:
 @pytest.mark.parametrize("cell", ["4:30", "0:04:30"])
 def test_times_are_told_with_their_seconds(cell: str) -> None:
     rows = "".join(f"{cell},{row}\n" for row in range(20))
-    warning = warnings_of(f"pace,y\nDNF,0\n{rows}")["read_as_seconds"]
+    warning = warnings_of(f"span,y\nDNF,0\n{rows}")["read_as_seconds"]
 
     seconds = {"4:30": "16,200", "0:04:30": "270"}[cell]
     assert f"{cell!r} in row 2: it was read as seconds, there {seconds}" in warning.detail

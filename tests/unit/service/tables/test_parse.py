@@ -38,6 +38,31 @@ def test_parsed_upload_is_profiled(tmp_path: Path) -> None:
     assert [column.name for column in profile.profile] == ["a", "b"]
 
 
+@pytest.mark.parametrize("kind", [None, "category"])
+def test_numbers_that_the_uploader_calls_a_category_are_one(
+    tmp_path: Path, kind: str | None
+) -> None:
+    cells = [1000 + row * 37 % 257 for row in range(300)]
+    (tmp_path / "t.csv").write_text("zip,y\n" + "".join(f"{c},{c % 7}\n" for c in cells))
+
+    profile = parse_file(tmp_path / "t.csv", types={"zip": kind} if kind else None)
+
+    # As texts alone, 257 of them in 300 rows would be no category.
+    assert profile.profile[0].kind == ("categorical" if kind else "numeric")
+    assert profile.profile[0].distinct == 257
+    assert "not_a_feature" not in {warning.code for warning in profile.warnings}
+
+
+def test_category_with_another_value_in_each_row_is_no_feature_and_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("c,y\n" + "".join(f"{n},{n % 7}\n" for n in range(300)))
+
+    profile = parse_file(tmp_path / "t.csv", types={"c": "category"})
+
+    (warning,) = [w for w in profile.warnings if w.code == "not_a_feature"]
+    assert warning.column == "c"
+    assert "texts that name the rows" in warning.detail
+
+
 def test_small_table_is_parsed_on_a_small_machine(tmp_path: Path) -> None:
     rows = "".join(f"{row},{row % 7}\n" for row in range(10_000))
     (tmp_path / "t.csv").write_text(f"a,b\n{rows}")

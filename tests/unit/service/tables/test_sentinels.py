@@ -126,6 +126,51 @@ def test_null_values_are_advised_only_where_they_are_the_text_of_the_cells(
     assert warning.fix == f"{fix} if it does"
 
 
+CODES = [float(code) for code in (100, 110, 205, 230, 310, 410)] * 30
+DENSE = [float(101 + number % 25) for number in range(300)]
+HEIGHTS = [float(150 + number * 37 % 46) for number in range(400)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "code"),
+    [
+        ("group", CODES, 999.0),  # few numbers, far from each other, that come again
+        ("dept_code", DENSE, 999.0),
+        ("Department", DENSE, 999.0),
+        ("storeID", DENSE, 999.0),
+        ("PLZ", [float(10_115 + 37 * (number % 40)) for number in range(200)], 99_999.0),
+        ("t", [float(950 + number % 49) for number in range(300)], 999.0),  # in the range of others
+    ],
+)
+def test_nines_among_numbers_that_name_things_are_not_told(
+    name: str, values: list[float], code: float
+) -> None:
+    assert warnings_of(**{name: values + [code] * 12}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "code"),
+    [
+        ("height", HEIGHTS, 999.0),
+        ("rating", [float(1 + number % 5) for number in range(300)], 999.0),
+        ("dept", [float(1 + number % 5) for number in range(300)], 999.0),  # of other length
+        ("store", [value + 0.5 for value in HEIGHTS], 999.0),
+        ("dept_code", DENSE, -999.0),
+        ("income", [float(100 + number) for number in range(0, 400, 7)], 999.0),  # none comes again
+    ],
+)
+def test_nines_among_measured_numbers_are_told(name: str, values: list[float], code: float) -> None:
+    (warning,) = warnings_of(**{name: values + [code] * 12})
+
+    assert warning.example == f"{code:.10g}"
+
+
+def test_numbers_of_a_sentence_are_those_of_the_file() -> None:
+    (warning,) = warnings_of(t=[9999.9 - number for number in range(60)] + [-99_999.0] * 5)
+
+    assert "all other numbers, 9940.9 to 9999.9: it may" in warning.detail
+
+
 def test_several_codes_at_one_end_are_told_each() -> None:
     warnings = warnings_of(age=AGES + [-9.0] * 40 + [-8.0] * 30 + [-7.0] * 30)
 
