@@ -70,8 +70,8 @@ class Job(Result):
     `worker` has it, and `phase` is what that does; null where none has it. `queue_position` is 1
     for the queued job that is claimed next, and it `lacks_worker` while no worker is alive.
     `retry_reason` says how the attempt before this one ended: `crashed`, `lease_expired`,
-    `worker_died`, `out_of_time`, `disk_full`, `stopped` or `paused`; null in the first, and once
-    the job has ended.
+    `worker_died`, `out_of_time`, `disk_full`, `cluster_full`, `stopped` or `paused`; null in the
+    first, and once the job has ended.
     """
 
     id: str

@@ -23,6 +23,7 @@ ENDINGS = {
     "worker_died": "ended with its worker, whose process died",
     "out_of_time": "did not finish in its time",
     "disk_full": "had no room for its files on the worker's disk",
+    "cluster_full": "had no room on the Ray cluster",
     "stopped": "ended with its worker, which was stopped",
     "paused": "was paused",
 }

@@ -12,6 +12,7 @@ class Worker(Result):
 
     `name` is what a job's `worker` says. `seen_at` is when it last wrote that it runs; one that was
     not seen for 30 s is not `is_alive`. `job` is what it runs; null where it waits for one.
+    `waits_for` are the words for what keeps it from working: a cluster, room on a disk.
     """
 
     id: str
@@ -20,6 +21,7 @@ class Worker(Result):
     cores: int
     memory_bytes: int
     job: str | None
+    waits_for: str | None = None
     started_at: datetime
     seen_at: datetime
     is_alive: bool

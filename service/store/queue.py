@@ -250,13 +250,21 @@ def pause_running_job(session: Session, fence: Fence) -> None:
     record_event(session, job, EventKind.job_paused)
 
 
-def release_job(session: Session, fence: Fence) -> None:
+def release_job(
+    session: Session,
+    fence: Fence,
+    outcome: AttemptOutcome = AttemptOutcome.stopped,
+    *,
+    error: str | None = None,
+    wait_seconds: float = 0.0,
+) -> None:
     """Return a job to the queue, without counting a failure: no fault of the job ended the attempt.
 
-    One that is to be cancelled, and has nothing to export, ends with that.
+    It may be claimed after a wait. One that is to be cancelled, and has nothing to export, ends
+    with that.
     """
     job = hold_fence(session, fence)
-    _queue_again(session, job, AttemptOutcome.stopped)
+    _queue_again(session, job, outcome, error=error, wait_seconds=wait_seconds)
 
 
 def retry_job(

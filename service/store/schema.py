@@ -39,6 +39,7 @@ class AttemptOutcome(StrEnum):
     worker_died = "worker_died"
     out_of_time = "out_of_time"
     disk_full = "disk_full"
+    cluster_full = "cluster_full"
 
 
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
@@ -130,6 +131,7 @@ class WorkerRow(MappedTable):
     cores: Mapped[int]
     memory_bytes: Mapped[int] = mapped_column(BigInteger)
     job_id: Mapped[str | None]
+    waits_for: Mapped[str | None]
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
     seen_at: Mapped[datetime] = mapped_column(default=utc_now(), index=True)
     __table_args__ = (Index(None, "started_at", "id"),)

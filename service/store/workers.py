@@ -31,9 +31,17 @@ class WorkerProcess:
     memory_bytes: int
 
 
-def record_worker(session: Session, process: WorkerProcess, *, job_id: str | None) -> None:
-    """Record that a worker runs, and with which job; forget those killed long ago."""
-    seen = {"job_id": job_id, "seen_at": utc_now()}
+@dataclass(frozen=True)
+class Activity:
+    """The job that a worker runs, and what it waits for that keeps it from working: in words."""
+
+    job_id: str | None = None
+    waits_for: str | None = None
+
+
+def record_worker(session: Session, process: WorkerProcess, activity: Activity) -> None:
+    """Record that a worker runs, and what it does; forget those killed long ago."""
+    seen = asdict(activity) | {"seen_at": utc_now()}
     is_own = WorkerRow.id == process.id
     if session.execute(update(WorkerRow).where(is_own).values(seen)).rowcount:  # type: ignore[attr-defined]
         return
@@ -75,6 +83,7 @@ def _make_worker(row: WorkerRow, *, is_alive: bool) -> Worker:
         cores=row.cores,
         memory_bytes=row.memory_bytes,
         job=row.job_id,
+        waits_for=row.waits_for,
         started_at=row.started_at,
         seen_at=row.seen_at,
         is_alive=is_alive,

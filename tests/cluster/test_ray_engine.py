@@ -21,6 +21,7 @@ from worker.engine.cohort.shape import OPTIONS
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint, next_plans_from
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.execution.executor import NoActorsError
 
 OWN_PROGRAMS = Reach(1, 1, OPTIONS)
 """Every plan's program is its own, whoever trains what before it."""
@@ -289,3 +290,21 @@ def test_released_actors_are_gone_and_others_come(executor: Any) -> None:
 
     assert before
     assert len(ended) == 2
+
+
+def test_run_without_room_says_what_it_waits_for_and_ends(
+    executor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from worker.execution.ray import engine as ray_engine
+    from worker.execution.ray.pool import ActorPool
+
+    monkeypatch.setattr(ray_engine, "SAY_SECONDS", 0.0)
+    monkeypatch.setattr(ray_engine, "START_SECONDS", 2.0)
+    engine, said = a_ray_engine(executor, some_arrays()), list[str | None]()
+    engine._pool = ActorPool(2, 1, said.append)  # Each node has one core.
+
+    with pytest.raises(NoActorsError, match="no 2 free cores on a node"):
+        run(engine, some_plans(1))
+    engine._pool.release()
+
+    assert said == ["an actor of the Ray cluster: it has no 2 free cores on a node", None]

@@ -16,6 +16,7 @@ from service.store.jobs import get_job
 from service.store.queue import enqueue_job
 from service.store.requests import cancel_job
 from service.store.trials import list_trials
+from service.store.workers import list_workers
 from tests.builders.processes import free_port, kill, running, wait_for
 from tests.builders.store import a_spec, an_uploaded_table
 from tests.cluster.processes import count_actors, list_actors
@@ -129,6 +130,13 @@ def test_cancel_reaches_all_actors(database: Database, on_ray: dict[str, Any]) -
     assert job.state is JobState.cancelled
 
 
+def waiting_of(database: Database) -> str:
+    """What the only worker waits for."""
+    with database.reading() as session:
+        (worker,) = list_workers(session, cursor=None, limit=2).items
+    return worker.waits_for or ""
+
+
 @pytest.mark.slow
 def test_worker_without_its_cluster_claims_nothing_and_says_so(
     database: Database, on_ray: dict[str, Any]
@@ -142,3 +150,5 @@ def test_worker_without_its_cluster_claims_nothing_and_says_so(
         wait_for(lambda: log.read_text().count(said) > 1 or None, what="two tries")
 
         assert look(database, job_id).state is JobState.queued
+        wait_for(lambda: waiting_of(database), what="what the worker waits for")
+        assert waiting_of(database).startswith("its Ray cluster: there is no Ray cluster at")

@@ -10,6 +10,7 @@ from service.store.schema import WorkerRow
 from service.store.workers import (
     ALIVE_SECONDS,
     FORGET_SECONDS,
+    Activity,
     WorkerProcess,
     list_workers,
     record_worker,
@@ -32,7 +33,7 @@ def listed(database: Database) -> tuple[Worker, ...]:
 
 def record(database: Database, name: str, *, job_id: str | None = None) -> None:
     with database.transaction() as session:
-        record_worker(session, a_process(name), job_id=job_id)
+        record_worker(session, a_process(name), Activity(job_id))
 
 
 def age(database: Database, seconds: float) -> None:
@@ -72,11 +73,23 @@ def test_worker_is_listed_once_with_its_job_and_goes_when_it_is_known_or_long_de
     assert [worker.name for worker in listed(database)] == ["box"]
 
 
+def test_worker_says_what_it_waits_for_until_it_does_not(database: Database) -> None:
+    waits = []
+    for activity in (Activity(waits_for="its Ray cluster"), Activity("job_1"), Activity()):
+        with database.transaction() as session:
+            record_worker(session, a_process("box"), activity)
+        waits.append(listed(database)[0].waits_for)
+
+    assert waits == ["its Ray cluster", None, None]
+
+
 def test_presence_says_at_once_that_a_worker_runs_and_at_its_end_that_it_is_gone(
     sqlite_database: Database,
 ) -> None:
     jobs = [None, "job_1", None]
-    presence = Presence(sqlite_database, a_process("box"), find_job=lambda: jobs[0], seconds=0.01)
+    presence = Presence(
+        sqlite_database, a_process("box"), find_activity=lambda: Activity(jobs[0]), seconds=0.01
+    )
 
     presence.start()
     wait_for(lambda: listed(sqlite_database), seconds=10, what="the first sign")

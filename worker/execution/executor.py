@@ -9,6 +9,10 @@ from worker.engine.cohort.buckets import Reach
 from worker.engine.protocol import Engine
 
 
+class NoActorsError(RuntimeError):
+    """A cluster had no room for an actor, or could start none."""
+
+
 class JobEngine(Engine, Protocol):
     """An engine, and what it uses: so many `threads` train up to `max_open` groups of plans."""
 

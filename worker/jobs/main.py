@@ -23,7 +23,7 @@ from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
 from service.store.queue import Fence
 from service.store.specs import find_kind
-from worker.execution.executor import Executor
+from worker.execution.executor import Executor, NoActorsError
 from worker.execution.local import LocalExecutor
 from worker.jobs.diagnosis_job import run_diagnosis_job
 from worker.jobs.loading import JobResources
@@ -58,7 +58,7 @@ def main() -> None:
 def make_executor(settings: Settings, channel: Channel) -> Executor:
     """Return where jobs train; wait for a cluster that is away, as long as it is.
 
-    No job is claimed meanwhile.
+    No job is claimed meanwhile. Later the supervisor hears what the cluster is waited for.
     """
     if settings.ray_address is None:
         return LocalExecutor()
@@ -70,12 +70,17 @@ def make_executor(settings: Settings, channel: Channel) -> Executor:
 
     while True:
         try:
-            return RayExecutor(
-                settings.ray_address, settings.ray_cores, max_actors=settings.ray_actors
+            executor = RayExecutor(
+                settings.ray_address,
+                settings.ray_cores,
+                max_actors=settings.ray_actors,
+                on_waiting=channel.wait_for,
             )
+            channel.wait_for(None)
+            return executor
         except ConnectionError as error:
             log.warning("no job is claimed: %s (LOWLOSS_RAY_ADDRESS)", error)
-            channel.alive()
+            channel.wait_for(f"its Ray cluster: {error}")
             time.sleep(RECONNECT_SECONDS)
 
 
@@ -92,9 +97,15 @@ def run_safely(
     except Problem as problem:
         return Ended(Ending.failed, reason=problem.code, error=str(problem))
     except Exception as error:
-        if is_out_of_space(error):
-            return Ended(Ending.disk_full, error=f"{NO_ROOM}: {error}")
-        return Ended(Ending.crashed, error=traceback.format_exc())
+        return _end_of_error(error)
+
+
+def _end_of_error(error: Exception) -> Ended:
+    if isinstance(error, NoActorsError):
+        return Ended(Ending.cluster_full, error=str(error))
+    if is_out_of_space(error):
+        return Ended(Ending.disk_full, error=f"{NO_ROOM}: {error}")
+    return Ended(Ending.crashed, error="".join(traceback.format_exception(error)))
 
 
 def run_job(database: Database, fence: Fence, channel: Channel, resources: JobResources) -> Ended:

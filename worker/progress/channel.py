@@ -63,6 +63,10 @@ class Channel:
         if time.monotonic() - self._sent_at >= ALIVE_SECONDS:
             self._send({"alive": True})
 
+    def wait_for(self, what: str | None) -> None:
+        """Say, in words, what keeps this process from working; None once nothing does."""
+        self._send({"waits_for": what})
+
     def ended(self, ended: Ended) -> None:
         """Say how the job ended."""
         self._send({"ended": asdict(ended)})

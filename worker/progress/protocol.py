@@ -17,7 +17,7 @@ class Ending(StrEnum):
 
     `crashed`: by an error; `died`: with its process, which may have been ended because it hung or
     took too much memory; `overdue`: it did not finish, though it was asked to; `disk_full`: there
-    was no room for its temporary files.
+    was no room for its temporary files; `cluster_full`: nor for its networks on the cluster.
     """
 
     succeeded = "succeeded"
@@ -29,6 +29,7 @@ class Ending(StrEnum):
     died = "died"
     overdue = "overdue"
     disk_full = "disk_full"
+    cluster_full = "cluster_full"
     lease_lost = "lease_lost"
 
 

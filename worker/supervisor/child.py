@@ -44,7 +44,7 @@ class _Idle:
 
 @dataclass
 class Child:
-    """A running `python -m worker.jobs.main FOLDER`, and what it said last.
+    """A running `python -m worker.jobs.main FOLDER`, and what it said last: also what it waits for.
 
     The folder holds a job's table while it runs, and what libraries write into temporary files; it
     goes with the child, however that ends.
@@ -54,6 +54,7 @@ class Child:
     folder: WorkFolder
     jobs: int = 0
     is_ready: bool = False
+    waits_for: str | None = None
     _heard_at: float = field(default_factory=time.monotonic)
     _pending: bytes = b""
     _ended: deque[Ended] = field(default_factory=deque)
@@ -198,10 +199,13 @@ class Child:
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()
-        if "ready" in message:
+        if "waits_for" in message:
+            self.waits_for = message["waits_for"]
+        elif "ready" in message:
             self.is_ready = True
         elif "ended" in message:
             end = message["ended"]
+            self.waits_for = None
             self._ended.append(Ended(Ending(end["ending"]), end["reason"], end["error"]))
 
 

@@ -12,7 +12,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from lowloss.errors import LeaseLost
@@ -35,7 +35,7 @@ from service.store.queue import (
     wait_for_room,
 )
 from service.store.schema import AttemptOutcome
-from service.store.workers import remove_dead_worker
+from service.store.workers import Activity, remove_dead_worker
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
 from worker.supervisor.collector import Collector
@@ -52,7 +52,7 @@ TICK_SECONDS = 0.2
 class Supervisor:
     """One worker: a loop over jobs, one at a time, each in a child process.
 
-    `job_id` is of the job that it has now.
+    `activity` is what it does now.
     """
 
     database: Database
@@ -61,7 +61,7 @@ class Supervisor:
     command: Sequence[str] = COMMAND
     clock: Callable[[], float] = time.monotonic
     is_stopping: bool = False
-    job_id: str | None = None
+    activity: Activity = field(default_factory=Activity)
 
     def __post_init__(self) -> None:
         self._job_bytes = self.settings.job_bytes
@@ -89,7 +89,9 @@ class Supervisor:
         try:
             while not self.is_stopping:
                 child = self._fresh(child)
-                is_ready = child.wait_until_ready(TICK_SECONDS) and self._look_for_room()
+                is_ready = child.wait_until_ready(TICK_SECONDS)
+                self.activity = Activity(waits_for=child.waits_for)
+                is_ready = is_ready and self._look_for_room()
                 if is_ready and (claim := self._claim()):
                     self._run(child, claim)
                 # After a job, too: a worker that always has one is never idle.
@@ -119,6 +121,7 @@ class Supervisor:
         """Return whether there is room for a job's temporary files; wait where there is none."""
         room = has_room()
         if not room:
+            self.activity = Activity(waits_for=f"room on the disk of {tempfile.gettempdir()}")
             if self._has_room:
                 log.warning("no job is claimed: the disk of %s is full", tempfile.gettempdir())
             time.sleep(self.settings.poll_seconds)
@@ -141,7 +144,7 @@ class Supervisor:
         return claim
 
     def _run(self, child: Child, claim: Claim) -> None:
-        self.job_id = claim.fence.job_id
+        self.activity = Activity(claim.fence.job_id)
         with logging_about(job=claim.fence.job_id, attempt=claim.fence.attempt):
             log.info("an attempt begins")
             try:
@@ -153,7 +156,7 @@ class Supervisor:
                 log.warning("%s", lost)
                 child.end()
             finally:
-                self.job_id = None
+                self.activity = Activity()
 
     def _watch(self, child: Child, claim: Claim) -> Ended:
         """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""
@@ -165,6 +168,7 @@ class Supervisor:
             ended = child.ended(TICK_SECONDS)
             if ended is not None:
                 return ended
+            self.activity = replace(self.activity, waits_for=child.waits_for)
             now = self.clock()
             if now >= renew_at:
                 renew_at = now + self._renew(claim, child.measure_job_cpu_seconds())
@@ -247,8 +251,8 @@ class Supervisor:
                 finish_job(session, fence, state=JobState.failed, reason=reason, error=ended.error)
             case Ending.paused:
                 pause_running_job(session, fence)
-            case Ending.stopped:
-                release_job(session, fence)
+            case Ending.stopped | Ending.cluster_full:
+                self._release(session, fence, ended)
             case Ending.overdue:
                 self._settle_overdue(session, claim, ended)
             case Ending.crashed | Ending.died:
@@ -259,6 +263,13 @@ class Supervisor:
                 raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
             case never:
                 assert_never(never)
+
+    def _release(self, session: Session, fence: Fence, ended: Ended) -> None:
+        if ended.ending is Ending.stopped:
+            release_job(session, fence)
+            return
+        outcome, wait = AttemptOutcome.cluster_full, self.settings.retry_seconds
+        release_job(session, fence, outcome, error=ended.error, wait_seconds=wait)
 
     def _settle_overdue(self, session: Session, claim: Claim, ended: Ended) -> None:
         reason = AttemptOutcome.out_of_time

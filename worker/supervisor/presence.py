@@ -1,4 +1,4 @@
-"""Writes every few seconds that this worker runs, and which job it has."""
+"""Writes every few seconds that this worker runs, which job it has, and what it waits for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from threading import Event, Thread
 from lowloss import __version__
 from service.machine import measure_memory
 from service.store.database import Database
-from service.store.workers import ALIVE_SECONDS, WorkerProcess, record_worker, remove_worker
+from service.store.workers import (
+    ALIVE_SECONDS,
+    Activity,
+    WorkerProcess,
+    record_worker,
+    remove_worker,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +44,12 @@ class Presence:
         database: Database,
         process: WorkerProcess,
         *,
-        find_job: Callable[[], str | None],
+        find_activity: Callable[[], Activity],
         seconds: float = SECONDS,
     ) -> None:
         self._database = database
         self._process = process
-        self._find_job = find_job
+        self._find_activity = find_activity
         self._seconds = seconds
         self._is_over = Event()
         self._thread = Thread(target=self._run, name="presence", daemon=True)
@@ -67,7 +73,7 @@ class Presence:
         while True:
             try:
                 with self._database.transaction() as session:
-                    record_worker(session, self._process, job_id=self._find_job())
+                    record_worker(session, self._process, self._find_activity())
             except Exception as error:
                 # Whatever it is, it must not make a worker that works look dead for ever.
                 log.warning("no sign of life could be written: %s", error)

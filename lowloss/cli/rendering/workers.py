@@ -17,7 +17,7 @@ def show_workers(workers: Sequence[Worker], console: Console) -> None:
         (
             worker.id,
             make_printable(worker.name),
-            "alive" if worker.is_alive else "not seen",
+            _describe_state(worker),
             DASH if worker.job is None else make_printable(worker.job),
             f"{worker.cores}\n{format_bytes(worker.memory_bytes)}",
             worker.version,
@@ -29,3 +29,9 @@ def show_workers(workers: Sequence[Worker], console: Console) -> None:
     columns = ("id", "name", "state", "job", "cores,\nmemory", "version", "started", "last seen")
     spare = ("version", "started", "id", "cores,\nmemory")
     print_table(rows, console, columns=columns, wrapped="name", spare=spare)
+
+
+def _describe_state(worker: Worker) -> str:
+    if not worker.is_alive:
+        return "not seen"
+    return f"waits for {make_printable(worker.waits_for)}" if worker.waits_for else "alive"

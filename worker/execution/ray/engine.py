@@ -19,6 +19,7 @@ from worker.engine.cohort.cohort_engine import count_open
 from worker.engine.plans import Checkpoint, Plan
 from worker.engine.protocol import EpochsAhead, NextPlans, OnEpoch, OnWait, look_at_every_epoch
 from worker.engine.results import FailedPlan, TrainedPlan, never_begun
+from worker.execution.executor import NoActorsError
 from worker.execution.ray.actor import EngineParts
 from worker.execution.ray.messages import Order, PlanKey, Report, key_of
 from worker.execution.ray.pool import ActorPool, RemoteActor
@@ -26,17 +27,13 @@ from worker.execution.ray.pool import ActorPool, RemoteActor
 log = logging.getLogger(__name__)
 
 LISTEN_SECONDS = 1.0
-START_SECONDS = 600.0
-"""Without an actor for so long, a run ends by an error: a cluster that grows takes minutes."""
+SAY_SECONDS, START_SECONDS = 30.0, 600.0
+"""Without an actor for so long, it is said, and a run ends: a cluster that grows takes minutes."""
 SILENT_SECONDS, LEAVE_SECONDS = 600.0, 60.0
 """An actor that is silent for so long hangs; one that is to end its trainings has less time."""
 MAX_LOSSES = 3
 """A plan that lost so many actors, and came no further meanwhile, is given up: it may be why."""
 LOST = "actor_lost"
-
-
-class NoActorsError(RuntimeError):
-    """A cluster had no room for an actor, or could start none."""
 
 
 @dataclass(frozen=True)
@@ -253,8 +250,12 @@ class _Run:
         now = time.monotonic()
         if self._pool.actors:
             self._actors_at = now
-        elif now - self._actors_at > START_SECONDS:
-            reason = self._pool.start_error or f"it has no {self._pool.cores} free cores on a node"
+            self._pool.say_waiting(None)
+            return
+        reason = self._pool.start_error or f"it has no {self._pool.cores} free cores on a node"
+        if now - self._actors_at > SAY_SECONDS:
+            self._pool.say_waiting(f"an actor of the Ray cluster: {reason}")
+        if now - self._actors_at > START_SECONDS:
             raise NoActorsError(
                 f"the Ray cluster started no actor in {START_SECONDS:.0f} s: {reason}. Add nodes, "
                 "lower LOWLOSS_RAY_CORES, or see that each node has lowloss[ray] of this version."

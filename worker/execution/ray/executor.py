@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 
 import ray
 
@@ -24,7 +25,14 @@ class RayExecutor:
 
     name = "ray"
 
-    def __init__(self, address: str, cores: int, max_actors: int | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        cores: int,
+        max_actors: int | None = None,
+        *,
+        on_waiting: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
         """Connect; raise ConnectionError where there is no cluster."""
         _check_head(address)
         try:
@@ -40,7 +48,7 @@ class RayExecutor:
                 "this machine is no node of a Ray cluster: `ray start --address=HEAD:6379` makes it"
                 " one"
             ) from error
-        self._pool = ActorPool(cores, max_actors)
+        self._pool = ActorPool(cores, max_actors, on_waiting)
         self._engines = 0
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +50,13 @@ class ActorPool:
     """The actors of this process, of so many `cores` each, and at most so many.
 
     Without a limit there are as many as the nodes have room for; one waits where they have none, so
-    that a cluster that grows sees what is wanted. With a limit so many are asked for.
+    that a cluster that grows sees what is wanted. With a limit so many are asked for. `on_waiting`
+    hears, in words, what is waited for.
     """
 
-    def __init__(self, cores: int, limit: int | None) -> None:
+    def __init__(
+        self, cores: int, limit: int | None, on_waiting: Callable[[str | None], None]
+    ) -> None:
         self.cores = cores
         self.actors: list[RemoteActor] = []
         self.nodes: set[str] = set()
@@ -61,6 +64,8 @@ class ActorPool:
         self.compile_seconds = 0.0
         self.start_error: str | None = None
         self._limit = limit
+        self._on_waiting = on_waiting
+        self._waits_for: str | None = None
         self._starting: dict[Any, Any] = {}
         self._filled_at = -FILL_SECONDS
         self._runs = 0
@@ -76,6 +81,12 @@ class ActorPool:
             return self._limit
         cores_of_nodes = (n["Resources"].get("CPU", 0.0) for n in ray.nodes() if n["Alive"])
         return max(1, sum(int(cores // self.cores) for cores in cores_of_nodes))
+
+    def say_waiting(self, what: str | None) -> None:
+        """Say what is waited for, once; None where nothing is any more."""
+        if what != self._waits_for:
+            self._waits_for = what
+            self._on_waiting(what)
 
     def next_run(self) -> int:
         """Return the number of another run."""
@@ -128,6 +139,7 @@ class ActorPool:
         """End all actors, those that have not started yet, too; the next job counts anew."""
         for handle in [*(actor.handle for actor in self.actors), *self._starting.values()]:
             ray.kill(handle)
+        self.say_waiting(None)
         self.actors.clear()
         self._starting.clear()
         self.nodes.clear()

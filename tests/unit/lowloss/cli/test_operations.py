@@ -12,7 +12,9 @@ from tests.builders.scripted_server import NOON, Server, a_page
 Run = Callable[..., Result]
 
 
-def a_worker(*, is_alive: bool = True, job: str | None = "job_1") -> Worker:
+def a_worker(
+    *, is_alive: bool = True, job: str | None = "job_1", waits_for: str | None = None
+) -> Worker:
     return Worker(
         id="wrk_1",
         name="box-7",
@@ -20,6 +22,7 @@ def a_worker(*, is_alive: bool = True, job: str | None = "job_1") -> Worker:
         cores=2,
         memory_bytes=8_000_000_000,
         job=job,
+        waits_for=waits_for,
         started_at=NOON,
         seen_at=NOON,
         is_alive=is_alive,
@@ -32,6 +35,15 @@ def test_workers_are_listed_with_what_each_runs(run: Run) -> None:
     for part in ("box-7", "alive", "job_1"):
         assert part in shown.stdout
     assert shown.stderr == ""
+
+
+def test_worker_is_listed_with_what_it_waits_for(run: Run) -> None:
+    waiting = a_worker(job=None, waits_for="its Ray cluster")
+
+    shown = " ".join(run("workers", server=Server(a_page(waiting))).stdout.split())
+
+    assert "waits for its Ray" in shown
+    assert "alive" not in shown
 
 
 def test_list_without_a_live_worker_says_how_to_start_one(run: Run) -> None:
