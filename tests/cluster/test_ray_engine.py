@@ -55,8 +55,10 @@ def test_actors_train_plans_to_the_same_bits(executor: Any, loss: Loss) -> None:
     arrays, plans = some_arrays(loss), some_plans(8)
 
     here = run(a_cohort_engine(arrays, cores=1), plans)
+    before = executor.remote_cpu_seconds
     there = run(a_ray_engine(executor, arrays), plans)
 
+    assert executor.remote_cpu_seconds > before
     assert there.keys() == here.keys()
     for number, training in here.items():
         assert_same(there[number], training)

@@ -36,6 +36,10 @@ class Executor(Protocol):
     def compile_seconds(self) -> float:
         """The time that compiles have taken so far, while nothing else was waited for."""
 
+    @property
+    def remote_cpu_seconds(self) -> float:
+        """The processor time that other processes have taken for it so far."""
+
     def build_engine(
         self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1
     ) -> JobEngine:

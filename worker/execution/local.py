@@ -29,6 +29,11 @@ class LocalExecutor:
         """The time that compiles have taken so far."""
         return self._programs.compile_timer.seconds
 
+    @property
+    def remote_cpu_seconds(self) -> float:
+        """Return 0: nothing trains elsewhere."""
+        return 0.0
+
     def build_engine(
         self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1
     ) -> CohortEngine:

@@ -47,6 +47,7 @@ def main() -> None:
     set_up_logs(settings.log_format, level=logging.INFO)
     database = Database(settings.url)
     executor = make_executor(settings, channel)
+    channel.count_cpu(lambda: executor.remote_cpu_seconds)
     resources = JobResources(settings.limits, executor, channel.folder)
     channel.ready()
     for fence in channel.jobs():

@@ -9,7 +9,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Channel:
         self._stop = threading.Event()
         self._finish = threading.Event()
         self._sent_at = 0.0
+        self._measure_cpu: Callable[[], float] = lambda: 0.0
         self._sending = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -54,6 +55,10 @@ class Channel:
         while True:
             yield self._jobs.get()
 
+    def count_cpu(self, measure: Callable[[], float]) -> None:
+        """Tell with each sign of life what processor seconds other processes have taken so far."""
+        self._measure_cpu = measure
+
     def ready(self) -> None:
         """Say that this process can take a job."""
         self._send({"ready": True})
@@ -61,7 +66,7 @@ class Channel:
     def alive(self) -> None:
         """Give a sign of life, once a second at most."""
         if time.monotonic() - self._sent_at >= ALIVE_SECONDS:
-            self._send({"alive": True})
+            self._send({"alive": True, "remote_cpu_seconds": self._measure_cpu()})
 
     def wait_for(self, what: str | None) -> None:
         """Say, in words, what keeps this process from working; None once nothing does."""
@@ -69,7 +74,7 @@ class Channel:
 
     def ended(self, ended: Ended) -> None:
         """Say how the job ended."""
-        self._send({"ended": asdict(ended)})
+        self._send({"ended": asdict(ended), "remote_cpu_seconds": self._measure_cpu()})
 
     def _send(self, message: dict[str, Any]) -> None:
         self._sent_at = time.monotonic()

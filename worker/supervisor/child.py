@@ -58,6 +58,7 @@ class Child:
     _heard_at: float = field(default_factory=time.monotonic)
     _pending: bytes = b""
     _ended: deque[Ended] = field(default_factory=deque)
+    _remote_cpu: float = 0.0
     _cpu_seen: float = 0.0
     _cpu_before: float = 0.0
     _idle: _Idle = field(default_factory=lambda: _Idle(0.0, 0.0, 0.0))
@@ -96,9 +97,12 @@ class Child:
         return self._idle.seconds
 
     def measure_job_cpu_seconds(self) -> float:
-        """Return the processor seconds of its job; of a dead child those that were seen last."""
+        """Return the processor seconds of its job, and what others took for it.
+
+        Of a dead child those that were seen last.
+        """
         self._cpu_seconds()
-        return max(0.0, self._cpu_seen - self._cpu_before)
+        return max(0.0, self._cpu_seen + self._remote_cpu - self._cpu_before)
 
     def _cpu_seconds(self) -> float:
         if not self.is_alive:
@@ -131,7 +135,7 @@ class Child:
         self.jobs += 1
         self._ended.clear()
         self._cpu_seconds()
-        self._cpu_before = self._cpu_seen
+        self._cpu_before = self._cpu_seen + self._remote_cpu
         self._send({"run": asdict(fence)})
 
     def finish(self) -> None:
@@ -199,6 +203,7 @@ class Child:
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()
+        self._remote_cpu = message.get("remote_cpu_seconds", self._remote_cpu)
         if "waits_for" in message:
             self.waits_for = message["waits_for"]
         elif "ready" in message:

@@ -205,6 +205,7 @@ class Conversation:
                 is_idle=is_idle,
                 error=error,
                 compile_seconds=self._compile_seconds(),
+                cpu_seconds=time.process_time(),
             )
         )
 

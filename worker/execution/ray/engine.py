@@ -169,7 +169,7 @@ class _Run:
             yield from self._lose(actor, error)
             return
         last = reports[-1]
-        self._pool.hear(actor, last.compile_seconds)
+        self._pool.hear(actor, last)
         if last.error is not None:
             raise RuntimeError(f"an actor on node {actor.node} failed:\n{last.error}")
         if not last.is_idle:

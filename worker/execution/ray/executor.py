@@ -56,6 +56,11 @@ class RayExecutor:
         """The time that actors have compiled, as far as they did not do it beside each other."""
         return self._pool.compile_seconds
 
+    @property
+    def remote_cpu_seconds(self) -> float:
+        """The processor time of actors, as they reported it."""
+        return self._pool.cpu_seconds
+
     def build_engine(
         self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1
     ) -> RayEngine:

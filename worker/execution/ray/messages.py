@@ -36,7 +36,8 @@ class Report:
 
     It `is_waiting` for an order, with room for `room` plans, and can copy checkpoints of
     `with_checkpoint` until then. Where it `is_idle` its run has ended, by `error` if there is one.
-    A report of nothing is a sign of life.
+    A report of nothing is a sign of life. `compile_seconds` and `cpu_seconds`, of the processor,
+    are those that the actor has taken so far.
     """
 
     epochs: tuple[tuple[PlanKey, Epoch], ...] = ()
@@ -47,3 +48,4 @@ class Report:
     is_idle: bool = False
     error: str | None = None
     compile_seconds: float = 0.0
+    cpu_seconds: float = 0.0

@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 
 from worker.engine.plans import Plan
 from worker.execution.ray.actor import ENGINES, METHODS_AT_ONCE, TrainingActor
-from worker.execution.ray.messages import PlanKey, key_of
+from worker.execution.ray.messages import PlanKey, Report, key_of
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class RemoteActor:
     epochs: Counter[PlanKey] = field(default_factory=Counter)
     engines: list[int] = field(default_factory=list)
     compile_seconds: float = 0.0
+    cpu_seconds: float = 0.0
     heard_at: float = field(default_factory=time.monotonic)
 
     def add_engine(self, number: int) -> None:
@@ -61,7 +62,7 @@ class ActorPool:
         self.actors: list[RemoteActor] = []
         self.nodes: set[str] = set()
         self.peak_actors = 0
-        self.compile_seconds = 0.0
+        self.compile_seconds = self.cpu_seconds = 0.0
         self.start_error: str | None = None
         self._limit = limit
         self._on_waiting = on_waiting
@@ -120,14 +121,16 @@ class ActorPool:
         self.nodes.add(actor.node)
         self.peak_actors = max(self.peak_actors, len(self.actors))
 
-    def hear(self, actor: RemoteActor, compile_seconds: float) -> None:
-        """Take in that an actor reports, and how long it has compiled so far.
+    def hear(self, actor: RemoteActor, report: Report) -> None:
+        """Take in that an actor reports, and how long it has compiled and computed so far.
 
         Actors compile beside each other: a second of one of two is half a second.
         """
         actor.heard_at = time.monotonic()
-        self.compile_seconds += (compile_seconds - actor.compile_seconds) / len(self.actors)
-        actor.compile_seconds = compile_seconds
+        compiled = report.compile_seconds - actor.compile_seconds
+        self.compile_seconds += compiled / len(self.actors)
+        self.cpu_seconds += report.cpu_seconds - actor.cpu_seconds
+        actor.compile_seconds, actor.cpu_seconds = report.compile_seconds, report.cpu_seconds
 
     def lose(self, actor: RemoteActor) -> None:
         """Forget an actor whose process or node is gone; one that is merely silent is ended."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from service.store.queue import Fence
+from tests.builders.processes import wait_for
 from worker.supervisor.child import Child
 
 
@@ -60,3 +62,28 @@ def test_processor_time_of_a_child_that_has_ended_is_not_that_of_another_process
     monkeypatch.setattr("worker.supervisor.child.psutil.Process", lambda _: own)
 
     assert child.measure_job_cpu_seconds() == 0.0
+
+
+def test_processor_time_of_a_job_has_that_of_others_in_it_and_none_of_jobs_before() -> None:
+    code = """
+import json, sys
+def say(**message):
+    print(json.dumps(message), flush=True)
+say(ready=True)
+taken = 0
+for line in sys.stdin:
+    taken += 500
+    say(alive=True, remote_cpu_seconds=taken - 200)
+    end = {"ending": "succeeded", "reason": None, "error": None}
+    say(ended=end, remote_cpu_seconds=taken)
+"""
+    child = Child.start([sys.executable, "-c", code])
+    wait_for(lambda: child.wait_until_ready(1), what="the child")
+    seconds = []
+    for attempt in (1, 2):
+        child.run(Fence("job_1", "worker-1", attempt))
+        wait_for(lambda: child.ended(1), what="the job's end")
+        seconds.append(child.measure_job_cpu_seconds())
+    child.end()
+
+    assert [500 <= each < 600 for each in seconds] == [True, True]
