@@ -60,11 +60,11 @@ def exclusion(recipe: Recipe) -> Section:
     )
 
 
-def coding(recipe: Recipe) -> Section:
+def encode_categories(recipe: Recipe) -> Section:
     """Return the lines that give each value of a category a column of its own."""
     if not recipe.categories:
         return Section()
-    is_code = "[(column % 1 == 0).all() for column in x.T]"
+    is_code = "[(np.isnan(column) | (column % 1 == 0)).all() for column in x.T]"
     comment = "# Columns of whole numbers are codes:"
     if recipe.categories != "all":
         is_code = f"[name in {format_literal(recipe.categories)} for name in columns]"
@@ -95,19 +95,20 @@ def split(recipe: Recipe) -> Section:
     )
 
 
-def feature_scaling(recipe: Recipe, *, has_categories: bool = False) -> Section:
+def feature_scaling(recipe: Recipe, *, numbers: str = "") -> Section:
     """Return the lines that scale the features, fitted on the training rows alone.
 
-    The columns of categories, behind those of numbers, stay as they are.
+    Where columns of categories stand behind those of numbers they stay as they are; `numbers` is
+    the code that counts the others.
     """
     if recipe.scale_features == "none":
         return Section()
     if recipe.scale_features == "piecewise":
         return Section((*_PIECEWISE, _format_calls(recipe, "x", "piecewise({})")), (_NUMPY,))
-    if not has_categories:
+    if not numbers:
         return _format_scaler(recipe, "x", recipe.scale_features, "{}")
     scaler = _SCALERS[recipe.scale_features]
-    columns = f'[("numbers", {scaler}, slice(len(NUMBERS)))]'
+    columns = f'[("numbers", {scaler}, slice({numbers}))]'
     options = {"remainder": '"passthrough"'}
     return Section(
         (
@@ -119,9 +120,9 @@ def feature_scaling(recipe: Recipe, *, has_categories: bool = False) -> Section:
     )
 
 
-def feature_transforms(recipe: Recipe, *, has_categories: bool) -> tuple[Section, Section]:
+def feature_transforms(recipe: Recipe, *, numbers: str) -> tuple[Section, Section]:
     """Return the lines that scale the features and those that impute them, in their order."""
-    scaling = feature_scaling(recipe, has_categories=has_categories)
+    scaling = feature_scaling(recipe, numbers=numbers)
     imputing = imputation(recipe)
     # A missing number has come nowhere in any bin: it needs a value first.
     return (imputing, scaling) if recipe.scale_features == "piecewise" else (scaling, imputing)

@@ -101,7 +101,8 @@ def _append_columns(
 ) -> str:
     """Append what is done to each of several inputs, and return the name of what they meet in.
 
-    Those layers, and merges of a part of the inputs, are waiting no more.
+    Those layers, and merges of a part of the inputs, are waiting no more. Raise RecipeUnsupported
+    where the inputs do not meet in a Concatenate.
     """
     ends = set()
     for column in inputs:
@@ -117,6 +118,8 @@ def _append_columns(
         meeting = next((one for one in ready if waiting[one].class_name == "Concatenate"), None)
         if meeting is None:
             raise _branching_error(f"its {len(inputs)} inputs do not meet in a Concatenate")
+        if waiting[meeting].config.get("axis", -1) not in (-1, 1):
+            raise _branching_error(f"{quote_name(meeting)} does not put columns beside columns")
         ends = ends.difference(sources[meeting]) | {meeting}
         if len(ends) == 1:
             return meeting

@@ -27,11 +27,13 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
     predicted = table.predicted
     # What is left out is not read, and what is read is encoded.
     read = recipe.with_changes({"exclude": [], "categories": [], "encode_labels": False})
-    has_categories = bool(table.seen_by(recipe).categories)
+    seen = table.seen_by(recipe)
+    if not seen.numbers:
+        read = read.with_changes({"scale_features": "none"})
     sections = [
         reading(recipe, table),
         data.split(read),
-        *data.feature_transforms(read, has_categories=has_categories),
+        *data.feature_transforms(read, numbers="len(NUMBERS)" if seen.categories else ""),
         data.target_scaling(read, predicted),
         data.class_weights(read, predicted),
         data.labels(read, predicted),
@@ -70,9 +72,9 @@ def change_code(before: Recipe, after: Recipe, predicted: PredictedTargets) -> s
     return format_script(
         [
             changed(data.exclusion, "Feed all columns to the network: exclude none."),
-            changed(data.coding, "Feed the codes of categories as numbers."),
+            changed(data.encode_categories, "Feed the codes of categories as numbers."),
             data.split(after) if data.split(before) != data.split(after) else Section(),
-            changed(data.feature_scaling, "Feed the features as they are: leave the scaler out."),
+            changed(_scaled_features, "Feed the features as they are: leave the scaler out."),
             changed(data.imputation, "Leave missing numbers as they are."),
             changed(lambda r: _scaled_target(r, predicted), "Train on the target as it is."),
             changed(lambda r: data.label_encoding(r, predicted), "Feed the labels as they are."),
@@ -90,6 +92,10 @@ def change_code(before: Recipe, after: Recipe, predicted: PredictedTargets) -> s
             else Section(),
         ]
     )
+
+
+def _scaled_features(recipe: Recipe) -> Section:
+    return data.feature_scaling(recipe, numbers="(~is_code).sum()" if recipe.categories else "")
 
 
 def _scaled_target(recipe: Recipe, predicted: PredictedTargets) -> Section:

@@ -1,8 +1,9 @@
 """Reads what a Keras model makes of its columns before one network sees them all.
 
-An Embedding gives each level of a category numbers of its own, which the next Dense layer weights:
-a column for each level and one Dense layer compute the same functions. So a recipe names the
-columns that are categories, and has no Embedding.
+An Embedding gives each level of a category numbers of its own, which the next Dense layer weights.
+A column for each level and one Dense layer compute all that, and more where an Embedding has fewer
+numbers than that layer has units, or several columns share it. So a recipe names the columns that
+are categories, and has no Embedding.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from typing import NoReturn
 
 from lowloss.errors import RecipeUnsupported
+from lowloss.recipes.keras_extras import check_trainable
 from lowloss.recipes.keras_network import Network
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 
-CATEGORY_LAYERS = frozenset(
-    {"Embedding", "CategoryEncoding", "IntegerLookup", "StringLookup", "Hashing"}
-)
+CATEGORY_LAYERS = frozenset({"Embedding", "CategoryEncoding", "IntegerLookup", "StringLookup"})
 """Layers that take codes or texts of categories."""
 _SHAPING_LAYERS = frozenset({"InputLayer", "Flatten", "Reshape", "Identity"})
+_MERGING_MODES = frozenset({"multi_hot", "count", "tf_idf"})
 _NOT_REPRODUCED = ("embeddings_regularizer", "embeddings_constraint", "lora_rank")
 
 
@@ -57,12 +58,16 @@ def read_column_layer(network: Network, layer: KerasObject, column: str) -> None
 
 
 def _note_category(network: Network, layer: KerasObject) -> None:
+    check_trainable(layer)
+    if layer.config.get("output_mode") in _MERGING_MODES:
+        mode = layer.config["output_mode"]
+        _refuse(layer, f"has output_mode={mode!r}, which merges columns", "use one_hot or int")
     for key in _NOT_REPRODUCED:
         if layer.is_set(key):
             _refuse(layer, f"has a {key}, which is not reproduced", "leave it out")
     network.note(
         f"{layer.class_name} is taken as a column for each level, which the next Dense layer "
-        "weights: it can learn the same, by other steps"
+        "weights: it can learn the same and more, by other steps"
     )
 
 

@@ -117,6 +117,12 @@ class Column(Result):
     levels: tuple[Level, ...] = ()
     reading: Reading | None = None
 
+    @property
+    def may_be_codes(self) -> bool:
+        """Whether it holds whole numbers that may stand for categories."""
+        others = (ColumnKind.categorical, ColumnKind.boolean, ColumnKind.date)
+        return self.is_integer and self.kind not in others
+
     def describe(self, value: float | None) -> str:
         """Format a value of the column: dates as dates."""
         if value is not None and self.kind is ColumnKind.date:

@@ -185,7 +185,8 @@ def _check_categories(recipe: Recipe, checked: CheckedJob) -> None:
                 fix=f"name the columns of codes; {suggest_column(name, features)}",
             )
         column = features[name]
-        if column.kind is not ColumnKind.categorical and not column.is_integer:
+        is_category = column.kind in (ColumnKind.categorical, ColumnKind.boolean)
+        if not (is_category or column.may_be_codes):
             raise UnknownFeature(
                 f"the recipe takes {name!r} as a category, and its values are no whole numbers",
                 field="recipe.categories",

@@ -29,10 +29,6 @@ def describe_table(checked: CheckedJob, rows: int) -> ScriptTable:
         task=checked.task,
         numbers=tuple(c.name for c in checked.features if c.name not in categories),
         categories=tuple(c.name for c in checked.features if c.name in categories),
-        codes=tuple(
-            c.name
-            for c in checked.features
-            if c.is_integer and c.kind not in (ColumnKind.categorical, ColumnKind.date)
-        ),
+        codes=tuple(c.name for c in checked.features if c.may_be_codes),
         rows_left_out=rows - count_script_rows(checked, rows),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -48,12 +48,15 @@ def fit_features(
     scaling: Scaling,
     embedded: frozenset[str] | None = None,
     is_limited: bool = True,
+    own_max_levels: Mapping[str, int] | None = None,
 ) -> FittedFeatures:
     """Fit every transform on these rows: the training rows, and no other.
 
-    Categories of many levels are embedded; those of `embedded` where it is given. Standard scaling
-    that `is_limited` cuts off what lies far beyond the training rows.
+    Categories of many levels are embedded; those of `embedded` where it is given. Of some columns
+    `own_max_levels` are told apart, of the others `max_levels`. Standard scaling that `is_limited`
+    cuts off what lies far beyond the training rows.
     """
+    limits = own_max_levels or {}
     inputs = input_names([column.name for column in columns])
     numbers = [c for c in columns if not is_categorical(c)]
     categories = [c for c in columns if is_categorical(c)]
@@ -67,7 +70,7 @@ def fit_features(
         for i, column in enumerate(numbers)
     )
     categorical = tuple(
-        _fit_categorical(column, inputs[column.name], strings, max_levels)
+        _fit_categorical(column, inputs[column.name], strings, limits.get(column.name, max_levels))
         for column, strings in zip(categories, raw.strings, strict=True)
     )
     if embedded is None:

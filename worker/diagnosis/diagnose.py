@@ -32,7 +32,7 @@ from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.training.data import DiagnosisData, read_data
 from worker.diagnosis.training.peers import Peer, fit_peers
 from worker.diagnosis.training.probe import probe_network
-from worker.diagnosis.training.trainer import Clock, Trainer
+from worker.diagnosis.training.trainer import ROOMY, Clock, Trainer
 from worker.diagnosis.training.variants import Variant, recipe_step_seconds
 from worker.execution.beside import run_beside
 from worker.execution.executor import Executor
@@ -46,6 +46,8 @@ SOUND_SHARE, MIN_SOUND_EPOCHS = 0.2, 20
 RUN_SHARE = 1 / 60
 """Of the time given, what one training of the recipe may take: else rows are left out."""
 MIN_ROWS = 2_000
+MAX_VIEW_BYTES = 2**32
+"""What the columns of all rows may take, as all draws and treatments have them."""
 SOUND = "a sound network"
 
 
@@ -99,16 +101,25 @@ def diagnose(
 
 
 def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> DiagnosisData:
-    """Read the table, cut to what the recipe can train on in its part of the time."""
+    """Read the table, cut to what there is time and memory for.
+
+    That is what the recipe can train on in its part of the time, with a column for each code where
+    that will be tried; and all draws in some treatments have to lie in memory at once.
+    """
     recipe, draws = spec.recipe, sum(map(len, _part_draws(spec.recipe)))
 
     def read(max_rows: int) -> DiagnosisData:
         return read_data(table, checked, recipe, draws=draws, max_rows=max_rows, seed=spec.seed)
 
     data = read(table.frame.height)
-    step_s = recipe_step_seconds(data.inputs(recipe), recipe)
-    steps = RUN_SHARE * spec.budget.max_seconds / step_s / max(1, recipe.epochs)
-    max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
+    codes = [name for suspect in check_codes(data, recipe) for name in suspect.columns]
+    if codes:
+        recipe = recipe.with_changes({"categories": [*recipe.categories, *codes]})
+    inputs = data.inputs(recipe)
+    steps = RUN_SHARE * spec.budget.max_seconds / recipe_step_seconds(inputs, recipe)
+    by_time = int(steps / max(1, recipe.epochs) * recipe.batch_size)
+    by_memory = MAX_VIEW_BYTES // (4 * inputs * draws * ROOMY)
+    max_rows = max(MIN_ROWS, min(by_time, by_memory))
     return data if max_rows >= len(data.y) else read(max_rows)
 
 

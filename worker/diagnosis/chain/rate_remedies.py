@@ -9,6 +9,7 @@ from worker.diagnosis.chain.changes import (
     set_fields,
 )
 from worker.diagnosis.chain.rules import RemedyContext, RemedyRule
+from worker.diagnosis.thresholds import SHORT_PATIENCE
 
 MAX_EPOCHS, MAX_STEPS = 600, 10_000
 """Epochs that a remedy may ask for, or steps where these are more: of few rows they cost little."""
@@ -43,15 +44,23 @@ def faster(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule(text, set_fields(optimizer={"decay": None})), *higher]
 
 
+def _wait_longer(case: RemedyContext) -> list[RemedyRule]:
+    """Return the rule for more patience, where early stopping may have too little."""
+    stopping = case.recipe.early_stopping
+    if stopping is None or not case.recipe.stops_early or stopping.patience >= MIN_PATIENCE:
+        return []
+    if not (case.is_stopped_early or stopping.patience < SHORT_PATIENCE):
+        return []
+    text = f"Wait for {MIN_PATIENCE} epochs without a gain, and put the best weights back"
+    patience = {"patience": MIN_PATIENCE, "restore_best_weights": True}
+    return [RemedyRule(text, set_fields(early_stopping=patience))]
+
+
 def longer(case: RemedyContext) -> list[RemedyRule]:
     """Return rules for more epochs; where early stopping ends the training, for more patience."""
-    epochs, stopping = case.recipe.epochs, case.recipe.early_stopping
-    if case.is_stopped_early and stopping is not None:
-        if stopping.patience >= MIN_PATIENCE:
-            return []
-        text = f"Wait for {MIN_PATIENCE} epochs without a gain, and put the best weights back"
-        patience = {"patience": MIN_PATIENCE, "restore_best_weights": True}
-        return [RemedyRule(text, set_fields(early_stopping=patience))]
+    epochs, waits = case.recipe.epochs, _wait_longer(case)
+    if waits or case.is_stopped_early:
+        return waits
     if case.suspect is None:
         return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
     limit, steps = MAX_EPOCHS, case.recipe.count_steps(len(case.data.draws[0].fit_rows))

@@ -23,7 +23,7 @@ class RemedyRule:
 class RemedyContext:
     """What the remedies of a cause depend on.
 
-    `is_stopped_early`: whether early stopping ended every training of the recipe.
+    `is_stopped_early`: whether early stopping ended the recipe's trainings so far.
     """
 
     data: DiagnosisData

@@ -29,13 +29,15 @@ class Difference:
 
     `copy` returns the change that gives the second recipe the first one's values; `cause` and
     `describe` are of a recipe that takes over a sound one's. `symptom` says what the diagnosed one
-    has; empty for the usual words of the cause.
+    has; empty for the usual words of the cause. Whether it `is_possible` that a difference of
+    these two breaks the sound one is asked first.
     """
 
     cause: Callable[[Recipe, Recipe], Cause]
     describe: Callable[[Recipe], str]
     copy: Callable[[Recipe, Recipe], Change]
     symptom: Callable[[Recipe], str] = lambda _: ""
+    is_possible: Callable[[Recipe, Recipe], bool] = lambda _, __: True
 
 
 def step_from_sound(chain: Chain) -> Step | None:
@@ -44,7 +46,9 @@ def step_from_sound(chain: Chain) -> Step | None:
         return None
     sound, end = min(chain.trained_references, key=chain.loss_of), chain.end
     remedies = {
-        difference: _remedy(difference, sound.recipe, end.recipe) for difference in DIFFERENCES
+        difference: _remedy(difference, sound.recipe, end.recipe)
+        for difference in DIFFERENCES
+        if difference.is_possible(end.recipe, sound.recipe)
     }
     innocent = chain.causes | rule_out_causes(chain.trainer.data, end.recipe)
     broken = {
@@ -113,6 +117,11 @@ def _copy_output(source: Recipe, target: Recipe) -> Change:
     return {"layers": layers} | {name: getattr(source, name) for name in names}
 
 
+def _has_more_categories(end: Recipe, sound: Recipe) -> bool:
+    """Return whether columns of codes are categories to the sound recipe alone."""
+    return end.categories != "all" and {*end.categories} < {*sound.categories}
+
+
 def _copy_decay(source: Recipe, _: Recipe) -> Change:
     decay = source.optimizer.decay
     falls = {"decay": None if decay is None else decay.model_dump(mode="json")}
@@ -166,6 +175,7 @@ DIFFERENCES = (
         _constant_cause(Cause.codes_as_numbers),
         lambda recipe: describe_categories(recipe.categories),
         _copy_fields("categories"),
+        is_possible=_has_more_categories,
     ),
     Difference(
         _constant_cause(Cause.features_not_scaled),

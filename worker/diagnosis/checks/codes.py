@@ -1,4 +1,4 @@
-"""Columns of whole numbers that are codes of categories: their order says nothing of the target."""
+"""Columns of whole numbers that are codes of categories: their order says little of the target."""
 
 from __future__ import annotations
 
@@ -7,40 +7,62 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 from lowloss.wording import format_percent
+from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
 from worker.diagnosis.thresholds import (
     CODE_SHARE,
     CODES_BY_CHANCE,
+    CURVED,
     JUMBLED,
     MIN_CODES,
     ROWS_PER_CODE,
-    STRAIGHT,
 )
 from worker.diagnosis.training.data import MAX_CODES, DiagnosisData
+from worker.engine.array_types import FloatArray
+
+CURVE = 3
+"""The degree of the curve that stands for an order."""
 
 
 @dataclass(frozen=True)
 class CodeScore:
     """What the values of a column explain of the target.
 
-    `share` is of its variance, without what chance explains. `roughness` is the variance between
-    neighbouring values over that between all: about 1 where their order says nothing, 0 on a smooth
-    curve. `straight` is the share of it that a straight line explains, too.
+    `share` is of its variance, without what chance explains (as in an analysis of variance with
+    random effects). `roughness` is the variance between neighbouring values over that between all,
+    von Neumann's ratio: about 1 where their order says nothing, near 0 on a smooth curve of many
+    values. `curved` is the share of it that a cubic curve through the values explains, too.
     """
 
     share: float
     roughness: float
-    straight: float
+    curved: float
 
     @property
     def is_of_codes(self) -> bool:
         """Whether the values explain something that their order does not."""
-        return self.share >= CODE_SHARE and self.roughness >= JUMBLED and self.straight <= STRAIGHT
+        is_ordered = self.roughness < JUMBLED or self.curved > CURVED
+        return self.share >= CODE_SHARE and not is_ordered
+
+
+@dataclass(frozen=True)
+class LevelMeans:
+    """The target's columns by the values of a column of numbers.
+
+    `value_L` are the values, `rows_L` their rows, `mean_LK` the means of K columns of the target
+    less its own means, and `total` the sum of squares of all rows.
+    """
+
+    value_L: Float64Array
+    rows_L: NDArray[np.int64]
+    mean_LK: Float64Array
+    total: float
 
 
 def check_codes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -50,24 +72,23 @@ def check_codes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """
     if recipe.front_layers or recipe.has_skips or recipe.scale_features == "piecewise":
         return
-    fit_rows, y_NK = data.draws[0].fit_rows, _target_columns(data)
     scores = {}
     for index, name in enumerate(data.numeric_names):
         if name in data.codes and name not in recipe.exclude:
-            score = score_codes(data.raw.numeric_NR[fit_rows, index], y_NK[fit_rows])
+            means = find_level_means(data, data.raw.numeric_NR[:, index], data.draws[0].fit_rows)
+            score = None if means is None else score_codes(means)
             if score is not None and score.is_of_codes:
                 scores[name] = score
     if not scores:
         return
     names = tuple(sorted(scores, key=lambda name: -scores[name].share))
     first = scores[names[0]]
-    is_, its = ("is", "its") if len(names) == 1 else ("are", "their")
-    apart = format_percent(min(1.0, first.roughness))
+    are, their = ("is", "its") if len(names) == 1 else ("are", "their")
     yield Suspect(
         Cause.codes_as_numbers,
-        f"{list_names(names)} {is_} seen as numbers, but {its} order says nothing of the target: "
-        f"the values of {names[0]!r} explain {format_percent(first.share)} of its variance, and "
-        f"neighbouring ones differ by {apart} of what any two do",
+        f"{list_names(names)} {are} seen as numbers, but {their} order says little of the target: "
+        f"the values of {names[0]!r} explain {format_percent(first.share)} of its variance, and a "
+        f"cubic curve through them {format_percent(first.share * min(1.0, first.curved))}",
         (
             evidence(f"variance between neighbours of {names[0]!r}", first.roughness, JUMBLED),
             evidence(f"share of the target's variance by {names[0]!r}", first.share, CODE_SHARE),
@@ -77,37 +98,52 @@ def check_codes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     )
 
 
-def score_codes(values_N: Float64Array, y_NK: Float64Array) -> CodeScore | None:
-    """Score a column of whole numbers [N] by a target's columns [N, K].
-
-    None where it has too few or too many values, or where chance may be all that they explain.
-    """
-    present = ~np.isnan(values_N)
-    values_L, code_N, rows_L = np.unique(values_N[present], return_inverse=True, return_counts=True)
-    rows, levels, y_NK = len(code_N), len(values_L), y_NK[present]
-    if not MIN_CODES <= levels <= MAX_CODES or rows < ROWS_PER_CODE * levels:
+def find_level_means(
+    data: DiagnosisData, values_N: FloatArray, fit_rows: Rows
+) -> LevelMeans | None:
+    """Return the target's means by a column's values; None where these are too few or too many."""
+    rows_N = fit_rows[~np.isnan(values_N[fit_rows])]
+    value_L, code_N, rows_L = np.unique(values_N[rows_N], return_inverse=True, return_counts=True)
+    levels = len(value_L)
+    if not MIN_CODES <= levels <= MAX_CODES or len(rows_N) < ROWS_PER_CODE * levels:
         return None
-    y_NK = y_NK - y_NK.mean(axis=0)
-    total = float(np.square(y_NK).sum())
-    sum_LK = np.stack([np.bincount(code_N, y_N, levels) for y_N in y_NK.T], axis=1)
-    mean_LK = sum_LK / rows_L[:, None]
-    between = float((rows_L[:, None] * np.square(mean_LK)).sum())
-    noise = (total - between) / (rows - levels)
-    signal = between - (levels - 1) * noise
-    if signal <= CODES_BY_CHANCE * noise * math.sqrt(2 * (levels - 1)):
-        return None
-    pairs_L = rows_L[1:] * rows_L[:-1] / (rows_L[1:] + rows_L[:-1])
-    apart_L = np.square(np.diff(mean_LK, axis=0)).sum(axis=1)
-    jumps = float((pairs_L * apart_L).sum() - (levels - 1) * noise) / float(pairs_L.sum()) / 2
-    x_N = values_L[code_N] - values_L[code_N].mean()
-    line = float(np.square(x_N @ y_NK).sum() / np.square(x_N).sum()) - noise
-    return CodeScore(signal / total, jumps / (signal / rows), max(0.0, line) / signal)
-
-
-def _target_columns(data: DiagnosisData) -> Float64Array:
-    """Return the targets as columns [N, K] of one unit: numbers, or whether a row is of a class."""
+    y = data.y[rows_N]
     if data.predicted.is_of_classes:
-        return np.eye(len(data.target.labels))[data.y.astype(np.int64)]
-    y_NT = data.y.reshape(len(data.y), -1)
-    scaled_NT: Float64Array = y_NT / np.maximum(y_NT.std(axis=0), np.finfo(np.float64).tiny)
-    return scaled_NT
+        # Columns of classes would take as many numbers as there are classes, for each row.
+        classes = len(data.target.labels)
+        cells = np.bincount(code_N * classes + y.astype(np.int64), minlength=levels * classes)
+        sum_LK = cells.reshape(levels, classes).astype(np.float64)
+        share_K = sum_LK.sum(axis=0) / len(rows_N)
+        total = len(rows_N) * float((share_K * (1 - share_K)).sum())
+    else:
+        y_NK = y.reshape(len(y), -1)
+        y_NK = (y_NK - y_NK.mean(axis=0)) / np.maximum(y_NK.std(axis=0), np.finfo(float).tiny)
+        sum_LK = np.stack([np.bincount(code_N, y_N, levels) for y_N in y_NK.T], axis=1)
+        share_K, total = np.zeros(y_NK.shape[1]), float(np.square(y_NK).sum())
+    mean_LK = sum_LK / rows_L[:, None] - share_K
+    return LevelMeans(value_L.astype(np.float64), rows_L, mean_LK, total)
+
+
+def score_codes(means: LevelMeans) -> CodeScore | None:
+    """Score a column; None where chance may be all that its values explain."""
+    rows_L, mean_LK = means.rows_L, means.mean_LK
+    rows, degrees = int(rows_L.sum()), len(rows_L) - 1
+    between = float((rows_L[:, None] * np.square(mean_LK)).sum())
+    noise = (means.total - between) / (rows - degrees - 1)
+    signal = between - degrees * noise
+    if not means.total or signal <= CODES_BY_CHANCE * noise * math.sqrt(2 * degrees):
+        return None
+    weight_P = rows_L[1:] * rows_L[:-1] / (rows_L[1:] + rows_L[:-1])
+    square_P = np.square(np.diff(mean_LK, axis=0)).sum(axis=1)
+    neighbours = float((weight_P * square_P).sum() - degrees * noise) / float(weight_P.sum()) / 2
+    curve = _explain_by_curve(means) - CURVE * noise
+    return CodeScore(signal / means.total, neighbours / (signal / rows), max(0.0, curve) / signal)
+
+
+def _explain_by_curve(means: LevelMeans) -> float:
+    """Return the sum of squares that a curve through the means explains, rows weighed alike."""
+    root_L = np.sqrt(means.rows_L)
+    centred_L = means.value_L - means.value_L.mean()
+    powers_LD = np.vander(centred_L / np.abs(centred_L).max(), CURVE + 1)
+    basis_LD, _ = np.linalg.qr(root_L[:, None] * powers_LD)
+    return float(np.square(basis_LD.T @ (root_L[:, None] * means.mean_LK)).sum())

@@ -267,7 +267,7 @@ def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         waits = counted(max(1, stopping.patience), "epoch")
         yield Suspect(
             Cause.too_few_epochs,
-            f"Early stopping ends the training after {waits} without a gain",
+            f"Early stopping waits for {waits} without a gain, and no longer",
             (evidence("patience of early stopping", stopping.patience, SHORT_PATIENCE),),
             strength=0.3,
         )

@@ -215,10 +215,10 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
     if data.predicted.has_several and data.dropped_rows:
         all_rows = data.dropped_rows + data.whole_rows
         yield f"{data.dropped_rows:,} of {all_rows:,} rows lack a target, and are left out."
-    for column, others in data.merged_columns.items():
+    for column, (levels, all_levels) in data.merged_columns.items():
         yield (
-            f"{column!r} has {counted(others + data.max_levels, 'level')}: the {data.max_levels} "
-            "most frequent are told apart, and the others are one."
+            f"{column!r} has {all_levels} levels or more: the {levels} most frequent are told "
+            "apart, and the others are one."
         )
     if parts := measured.start.recipe.keras_parts:
         yield (
@@ -231,7 +231,8 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
 def _skipped(measured: MeasuredEffects) -> Iterable[str]:
     data = measured.trainer.data
     if data.whole_rows > len(data.y):
-        yield f"{data.whole_rows - len(data.y):,} of {data.whole_rows:,} rows, for want of time"
+        gone = f"{data.whole_rows - len(data.y):,} of {data.whole_rows:,} rows"
+        yield f"{gone}, more than there is time and memory for"
     if measured.trainer.seconds_left > 0:
         return
     why = measured.trainer.why_over

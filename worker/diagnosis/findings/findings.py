@@ -20,7 +20,7 @@ from lowloss.spec import Recipe
 from lowloss.wording import counted, format_loss, format_percent, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import Step, TriedRemedy
-from worker.diagnosis.chain.gains import mean_relative_loss
+from worker.diagnosis.chain.gains import mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
 from worker.diagnosis.checks.suspects import Suspect
@@ -227,7 +227,9 @@ def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
         return "gains nothing"
     if any(fall <= 0 for fall in on_all.falls):
         return "does not gain on every draw"
-    before = mean_relative_loss(attribution.chain.trainer.runs_of(tried.before))
+    chain = attribution.chain
+    pairs = paired_runs(chain.trainer, tried.before, tried.after, attribution.draws)
+    before = mean_relative_loss([first for first, _ in pairs])
     # Above a constant answer's, losses count by powers of ten.
     if before >= 1:
         return "gains too little"

@@ -34,7 +34,9 @@ MIN_ROWS = 2
 MAX_LEVELS = 64
 """Levels of a category that are told apart: each has a column here."""
 MAX_CODES = 512
-"""The same where the recipe says that columns are categories: an Embedding is of many."""
+"""The same of a column that the recipe names as a category: an Embedding is of many."""
+MAX_FIT_COLUMNS = 1_000
+"""Of more columns least squares take too long."""
 MAX_FIT_ROWS = 20_000
 """Rows that least squares are fitted to, at most, and judged on."""
 ROWS_PER_WEIGHT = 2
@@ -68,7 +70,8 @@ class DiagnosisData:
     several targets say how many there are: `siblings`.
 
     `codes` are the columns of whole numbers as they are in the table: some may be codes of
-    categories. Those of `categories` are seen as such; then up to `max_levels` are told apart.
+    categories. Those of `categories` are seen as such, with up to MAX_CODES levels; texts may be
+    among them.
     """
 
     columns: tuple[Column, ...]
@@ -87,8 +90,12 @@ class DiagnosisData:
 
     def seen_by(self, recipe: Recipe) -> DiagnosisData:
         """Return the data with the columns as categories that a recipe takes as such."""
-        names = tuple(self.codes) if recipe.categories == "all" else recipe.categories
-        new = tuple(name for name in names if name in self.codes and name not in self.categories)
+        texts = self.names[len(self.numeric_names) :]
+        names = recipe.categories
+        if names == "all":
+            names = (*self.codes, *texts)
+        seen = {*self.codes, *texts} - {*self.categories}
+        new = tuple(name for name in names if name in seen)
         if not new:
             return self
         if new not in self._coded:
@@ -97,10 +104,10 @@ class DiagnosisData:
 
     def _with_categories(self, names: tuple[str, ...]) -> DiagnosisData:
         is_number_R = [name not in names for name in self.numeric_names]
-        strings = {name: read_strings(self.codes[name]) for name in names}
+        strings = {name: read_strings(self.codes[name]) for name in names if name in self.codes}
         is_category = [column.kind is ColumnKind.categorical for column in self.columns]
         old_names = [c.name for c, is_one in zip(self.columns, is_category, strict=True) if is_one]
-        strings |= dict(zip(old_names, self.raw.strings, strict=True))
+        strings |= dict(zip(old_names, self.raw.strings, strict=True))  # Codes are none of them.
         columns = tuple(
             column.model_copy(update={"kind": ColumnKind.categorical})
             if column.name in names
@@ -116,11 +123,6 @@ class DiagnosisData:
             _fitted={},
             _coded={},
         )
-
-    @property
-    def max_levels(self) -> int:
-        """How many levels of a category are told apart."""
-        return MAX_CODES if self.categories else MAX_LEVELS
 
     @property
     def is_judged_on_training(self) -> bool:
@@ -143,7 +145,7 @@ class DiagnosisData:
         if not self.predicted.has_several:
             return (self,)
         return tuple(
-            replace(self, y=y_N, targets=(target,), siblings=len(self.targets))
+            replace(self, y=y_N, targets=(target,), siblings=len(self.targets), _coded={})
             for target, y_N in zip(self.targets, self.y.T, strict=True)
         )
 
@@ -222,7 +224,9 @@ class DiagnosisData:
             for rows in (draw.fit_rows, draw.judge)
         )
         x_ND = self.transform(STANDARD, draw)
-        if self.task is not Task.regression or len(fit_N) < ROWS_PER_WEIGHT * (x_ND.shape[1] + 1):
+        columns = x_ND.shape[1] + 1
+        is_short = len(fit_N) < ROWS_PER_WEIGHT * columns
+        if self.task is not Task.regression or is_short or columns > MAX_FIT_COLUMNS:
             return False
         weights_DT = np.linalg.lstsq(_with_ones(x_ND[fit_N]), y_NT[fit_N], rcond=None)[0]
         rest_MT = y_NT[judge_M] - _with_ones(x_ND[judge_M]) @ weights_DT
@@ -292,12 +296,16 @@ class DiagnosisData:
         return sources + [""] * (self.width - len(sources))
 
     @property
-    def merged_columns(self) -> dict[str, int]:
-        """Count the levels that the network does not tell apart, of each category of too many."""
+    def merged_columns(self) -> dict[str, tuple[int, int]]:
+        """Count the levels that are told apart, and all, of categories with too many for that.
+
+        They are those of the rows that the first draw trains on.
+        """
+        limits = dict.fromkeys(self.categories, MAX_CODES)
         return {
-            feature.column: len(feature.others)
+            feature.column: (len(feature.levels), len(feature.levels) + len(feature.others))
             for feature in self._features(self.draws[0], "standard").categorical
-            if feature.others and len(feature.levels) == self.max_levels
+            if feature.others and len(feature.levels) >= limits.get(feature.column, MAX_LEVELS)
         }
 
     def _features(self, draw: Draw, scaling: Scaling) -> FittedFeatures:
@@ -306,7 +314,8 @@ class DiagnosisData:
             self._fitted[key] = fit_features(
                 self.columns,
                 self.raw.take(draw.fit_rows),
-                max_levels=self.max_levels,
+                max_levels=MAX_LEVELS,
+                own_max_levels=dict.fromkeys(self.categories, MAX_CODES),
                 scaling=scaling,
                 embedded=frozenset(),
                 # Scripts scale by scikit-learn, which has no limits.
@@ -331,11 +340,7 @@ def read_data(
     frame = _sample(frame, max_rows, seed=seed)
     y = read_targets(frame, checked, table.words)
     _refuse_constants(y, checked)
-    codes = {
-        column.name: frame[column.name]
-        for column in checked.features
-        if column.is_integer and column.kind not in (ColumnKind.categorical, ColumnKind.date)
-    }
+    codes = {c.name: frame[c.name] for c in checked.features if c.may_be_codes}
     data = DiagnosisData(
         checked.features,
         read_columns(frame, checked.features),

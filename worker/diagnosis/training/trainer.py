@@ -48,17 +48,6 @@ from worker.execution.executor import Executor
 VariantDraw = tuple[Variant, int]
 """A variant, and the number of the draw that it is trained on."""
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Group:
-    """What trains together: by one engine, with one output, on columns of one width."""
-
-    needs_keras: bool
-    output: OutputFormat
-    categories: tuple[str, ...]
-
-
 ROOMY, MAX_BYTES = 4, 2**28
 """Treatments that there is room for at once, unless that takes too much memory."""
 WIDTH, TRIALS = 64, 64
@@ -68,6 +57,15 @@ PORTION, PORTION_SHARE = 4, 0.25
 """Runs that train at a time where all of them would take more than that share of the time left."""
 OPTION_SECONDS = 1e-5
 """What dropout and its kin cost a step of a small program, about."""
+
+
+@dataclass(frozen=True)
+class CohortKey:
+    """What trains together: by one engine, with one output, on columns of one width."""
+
+    needs_keras: bool
+    output: OutputFormat
+    categories: tuple[str, ...]
 
 
 @dataclass
@@ -152,7 +150,7 @@ class Trainer:
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what is not trained yet; what the end of the time cuts short is left out."""
-        groups: defaultdict[Group, list[VariantDraw]] = defaultdict(list)
+        groups: defaultdict[CohortKey, list[VariantDraw]] = defaultdict(list)
         for variant, draw in self._list_untrained(variants, draws):
             try:
                 output = output_format(variant.recipe, self.data)
@@ -163,13 +161,13 @@ class Trainer:
                 self._judge_untrained(output, variant, draw)
             else:
                 categories = self.data.seen_by(variant.recipe).categories
-                group = Group(variant.recipe.needs_keras, output, categories)
-                groups[group].append((variant, draw))
+                key = CohortKey(variant.recipe.needs_keras, output, categories)
+                groups[key].append((variant, draw))
         # What cohorts train is known sooner.
-        for group, runs in sorted(groups.items(), key=lambda pair: pair[0].needs_keras):
+        for key, runs in sorted(groups.items(), key=lambda pair: pair[0].needs_keras):
             for portion in self._portions(runs):
                 if self.seconds_left > 0:
-                    self._time_group(group.output, portion)
+                    self._time_group(key.output, portion)
 
     def estimate_run(self, variant: Variant) -> float:
         """Estimate the seconds of one training of a variant, at the speed so far."""

@@ -55,4 +55,23 @@ def test_codes_of_categories_are_shown_with_their_encoder() -> None:
 
     assert 'is_code = np.array([name in ("shop",) for name in columns])' in code
     assert "encoder.fit_transform(x[:, is_code])" in code
-    assert "(column % 1 == 0).all() for column in x.T" in shown({"categories": "all"})
+    assert "(np.isnan(column) | (column % 1 == 0)).all() for column in x.T" in shown(
+        {"categories": "all"}
+    )
+
+
+def test_scaling_beside_categories_is_shown_for_the_numbers_alone() -> None:
+    before = BEFORE.with_changes({"categories": ["shop"]})
+    after = before.with_changes({"scale_features": "standard"})
+
+    code = change_code(before, after, PredictedTargets(Task.regression))
+
+    assert '[("numbers", StandardScaler(), slice((~is_code).sum()))]' in code
+
+
+def test_table_of_categories_alone_is_not_scaled() -> None:
+    recipe = BEFORE.with_changes({"scale_features": "standard"})
+
+    code = training_code(recipe, a_table(numbers=(), categories=("city",)))
+
+    assert "Scaler" not in code

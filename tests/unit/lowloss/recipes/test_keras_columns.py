@@ -104,6 +104,23 @@ def test_a_skip_may_start_with_the_columns_of_several_inputs() -> None:
             "has a embeddings_constraint, which is not reproduced",
         ),
         (
+            a_model(an_embedding(trainable=False), a_layer("Flatten"), a_dense(1)),
+            "'embedding' \\(Embedding\\) is frozen",
+        ),
+        (
+            a_model(a_layer("CategoryEncoding", output_mode="multi_hot"), a_dense(1)),
+            "output_mode='multi_hot', which merges columns",
+        ),
+        (a_model(a_layer("Hashing", num_bins=8), a_dense(1)), "\\(Hashing\\) is not reproduced"),
+        (
+            of_columns(
+                called_on(a_layer("Concatenate", name="all", axis=0), "user", "age"),
+                called_on(a_dense(1, name="last"), "all"),
+                inputs=("user", "age"),
+            ),
+            "'all' does not put columns beside columns",
+        ),
+        (
             of_columns(
                 called_on(a_dense(4, name="tower"), "age"),
                 called_on(a_layer("Concatenate", name="all"), "user", "tower"),

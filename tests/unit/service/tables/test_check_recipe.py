@@ -289,10 +289,14 @@ def test_ratings_are_said_to_be_taken_as_numbers() -> None:
     assert check(ratings, task="regression").warnings == ()
 
 
-CODED = {"user": [i % 12 for i in range(ROWS)], "share": [i / 7 for i in range(ROWS)]}
+CODED = {
+    "user": [i % 12 for i in range(ROWS)],
+    "share": [i / 7 for i in range(ROWS)],
+    "is_old": [i % 3 == 0 for i in range(ROWS)],
+}
 
 
-@pytest.mark.parametrize("categories", [["user"], "all", []], ids=str)
+@pytest.mark.parametrize("categories", [["user"], ["is_old"], "all", []], ids=str)
 def test_columns_of_whole_numbers_may_be_categories_of_a_recipe(categories: Any) -> None:
     assert check(NUMBERS, {"categories": categories}, extra=CODED).task is Task.regression
 

@@ -12,6 +12,7 @@ from lowloss.spec import Recipe
 from tests.builders.recipes import a_network, data_of
 from worker.diagnosis.checks.codes import check_codes
 from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.training.data import DiagnosisData
 
 ROWS = 400
 RNG = np.random.default_rng(3)
@@ -35,8 +36,12 @@ def test_codes_are_named_with_what_they_explain() -> None:
 
     assert suspect.cause is Cause.codes_as_numbers
     assert suspect.columns == ("shop",)
-    assert "'shop' is seen as numbers, but its order says nothing of the target" in suspect.sentence
-    assert [one.value is not None and one.value > 0.05 for one in suspect.evidence] == [True, True]
+    assert "'shop' is seen as numbers, but its order says little of the target" in suspect.sentence
+    share = 1 - NOISE.var() / Y.var()
+    assert [one.value for one in suspect.evidence] == [
+        pytest.approx(1.0, abs=0.5),
+        pytest.approx(share, abs=0.03),
+    ]
 
 
 def test_codes_of_classes_are_named_too() -> None:
@@ -54,9 +59,19 @@ def test_codes_of_classes_are_named_too() -> None:
         of_shop(NOISE),
         of_shop(Y, SHOP + 0.5),
         of_shop(WORTH[SHOP % 4] + NOISE, SHOP % 4),
+        of_shop((SHOP % 5 - 2.0) ** 2 + NOISE, SHOP % 5),
         of_shop(Y[:60], SHOP[:60]) | {"x": NOISE[:60]},
     ],
-    ids=["line", "parabola", "wave", "noise", "fractions", "four values", "few rows"],
+    ids=[
+        "line",
+        "parabola",
+        "wave",
+        "noise",
+        "fractions",
+        "four values",
+        "five",
+        "few rows",
+    ],
 )
 def test_numbers_whose_order_tells_are_no_codes(columns: dict[str, Any]) -> None:
     assert suspected(columns) == []
@@ -87,3 +102,31 @@ def test_categories_of_a_recipe_have_a_column_for_each_value() -> None:
     assert seen is data.seen_by(recipe)
     assert seen.numeric_names == ["x"]
     assert set(seen.sources(seen.draws[0])) == {"x", "shop"}
+
+
+def test_other_categories_keep_their_columns_beside_codes() -> None:
+    cities = [f"city {i % 90}" for i in range(ROWS)]
+    data, _ = data_of(of_shop(Y) | {"city": cities}, a_network(16))
+
+    seen = data.seen_by(a_network(16, categories=["shop"]))
+    of_all = data.seen_by(a_network(16, categories="all"))
+
+    def count_columns(of_data: DiagnosisData) -> int:
+        return of_data.sources(of_data.draws[0]).count("city")
+
+    assert count_columns(data) == count_columns(seen) == 65
+    assert count_columns(of_all) > 70
+    assert seen.merged_columns == data.merged_columns
+    assert [levels for levels, _ in data.merged_columns.values()] == [64]
+    assert of_all.merged_columns == {}
+
+
+def test_data_of_one_of_several_targets_see_categories_as_their_own() -> None:
+    recipe = a_network(16, output={"units": 2})
+    columns = of_shop(Y) | {"z": NOISE[::-1] + Y}
+    data, _ = data_of(columns, recipe, targets=("y", "z"))
+
+    coded = recipe.with_changes({"categories": ["shop"]})
+
+    assert data.seen_by(coded).y.shape == (ROWS, 2)
+    assert data.by_target[0].seen_by(coded).y.shape == (ROWS,)
