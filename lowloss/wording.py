@@ -78,8 +78,10 @@ def format_measured(value: float, error: float) -> str:
 
 
 def format_seconds(value: float | None) -> str:
-    """Format seconds with one decimal; a dash for None."""
-    return DASH if value is None else f"{value:,.1f}"
+    """Format seconds with one decimal, below 1 with two; a dash for None."""
+    if value is None:
+        return DASH
+    return f"{value:,.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def format_loss(value: float | None) -> str:

@@ -93,8 +93,9 @@ def _draw_squares(
 ) -> Iterator[str]:
     """Yield the squares: the fullest ones say what they are, the others are a path a shade."""
     side = SIZE / len(names)
-    descending = sorted((count for row in counts for count in row), reverse=True)
-    limit = descending[MAX_TIPS] if len(descending) > MAX_TIPS else 0
+    cells = [(line, column) for line, row in enumerate(counts) for column in range(len(row))]
+    fullest = sorted(cells, key=lambda cell: -counts[cell[0]][cell[1]])
+    speaking = frozenset(fullest[:MAX_TIPS])
     silent: dict[int, list[str]] = {}
     for line, (actual, row) in enumerate(zip(names, counts, strict=True)):
         squares = zip(names, row, _shades_of(row), strict=True)
@@ -103,7 +104,7 @@ def _draw_squares(
                 continue
             start = f"M{before + column * side:.4g} {above + line * side:.4g}"
             commands = f"{start}h{side:.4g}v{side:.4g}h-{side:.4g}z"
-            if count > limit:
+            if (line, column) in speaking:
                 tip = _describe(actual, predicted, count, sum(row))
                 yield mark("path", tip, class_=f"heat-{max(shade, 1)}", d=commands)
             else:

