@@ -43,6 +43,7 @@ LEVEL = re.compile(
 FRONT = ("timestamp", "level", "prefix")
 """The columns of what stands in front of the first name."""
 NO_FRONT = ("", "", "")
+COUNTER = re.compile(rf"({NAME})[\s:#]+(\d+)[\s:,>-]*")
 SEPARATORS = " \t,;:->"
 OTHER_DELIMITERS = "\t|;"
 """What splits tables whose last column has such texts, as of GFF."""
@@ -60,12 +61,14 @@ CLOSING = {"{": "}", "(": ")", "[": "]"}
 class Line:
     """What stands in front of the first name, as `FRONT`, and the values by their names.
 
-    It `has_fields` in front where that may be several columns of a table.
+    It `has_fields` in front where that may be several columns of a table. A `counter` is a word
+    and a number, such as `epoch 3`, which are all that is left there.
     """
 
     front: tuple[str, ...]
     values: dict[str, str]
     has_fields: bool = False
+    counter: tuple[str, str] | None = None
 
 
 def read_pairs(data: bytes, warnings: list[TableWarning]) -> bytes | None:
@@ -119,7 +122,21 @@ def _read_lines(data: bytes, sign: str) -> list[Line] | None:
         names.update(line.values)
         if len(names) > MAX_NAMES:
             return None
+    lines = _name_counters(lines)
     return lines if lines and _are_columns(lines, sign) else None
+
+
+def _name_counters(lines: list[Line]) -> list[Line]:
+    """Return the numbers of counters as values where all lines have one of the same name."""
+    if not lines or lines[0].counter is None:
+        return lines
+    name = lines[0].counter[0]
+    named: list[Line] = []
+    for line in lines:
+        if line.counter is None or line.counter[0] != name or name in line.values:
+            return lines
+        named.append(Line((*line.front[:-1], ""), {name: line.counter[1], **line.values}))
+    return named
 
 
 def _are_columns(lines: list[Line], sign: str) -> bool:
@@ -163,7 +180,9 @@ def _read_line(text: str, mark: re.Pattern[str]) -> Line | None:
     }
     if len(values) < len(matches):
         return None
-    return Line(front, values, has_fields="," in rest or any(map(_is_number, rest.split())))
+    has_fields = "," in rest or any(map(_is_number, rest.split()))
+    match = COUNTER.fullmatch(rest)
+    return Line(front, values, has_fields, (match[1], match[2]) if match else None)
 
 
 def _hide(quoted: re.Match[str]) -> str:

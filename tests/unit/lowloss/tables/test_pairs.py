@@ -133,6 +133,29 @@ def test_numbers_in_the_texts_of_a_few_lines_are_no_fields() -> None:
     assert read("".join(lines)).frame.columns == ["timestamp", "level", "prefix", "took", "n"]
 
 
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        ("2024-01-05 10:30:00 epoch {0} loss: {0}.5, acc: 0.9", ["timestamp", "epoch"]),
+        ("INFO step {0}, loss=0.5 acc=0.9", ["level", "step"]),
+        ("Epoch {0} - loss=0.5 acc=0.9", ["Epoch"]),
+    ],
+)
+def test_number_behind_the_same_word_in_all_lines_is_a_column(
+    line: str, columns: list[str]
+) -> None:
+    table = read("".join(line.format(row) + "\n" for row in range(10)))
+
+    assert table.frame.columns == [*columns, "loss", "acc"]
+    assert table.frame[columns[-1]].to_list() == list(range(10))
+
+
+def test_numbers_behind_different_words_are_fields() -> None:
+    lines = (f"2024-01-05 {('Oslo', 'Rome')[row % 2]} 4{row} a=1 b=2\n" for row in range(24))
+
+    assert read("".join(lines)).frame.row(1) == (date(2024, 1, 5), "Rome", 41, "a=1", "b=2")
+
+
 def test_fraction_of_a_second_may_stand_behind_a_comma() -> None:
     lines = (f"2024-01-05 10:30:05,{row:03} took={row} n=2\n" for row in range(12))
 
