@@ -36,7 +36,7 @@ SUMMARIES = frozenset(
 """What pandas names the columns of an aggregation by."""
 YEARS = range(1800, 2101)
 MANY_NUMBERS = 5
-"""So many numbers hardly rise by chance."""
+"""So many numbers hardly rise or fall by chance."""
 LAMBDA = re.compile(r"<lambda(?:_\d+)?>|p\d{1,2}|q\d{1,2}")
 
 
@@ -62,7 +62,7 @@ class TwoLines:
 def tell_numbers(records: Sequence[Record]) -> Iterator[TableWarning]:
     """Say that the first record may be data: among its names are numbers or dates, above such.
 
-    Years, whole numbers that count up, and many numbers that rise, as of spectra, are names.
+    Years, whole numbers that count up, and many that rise or fall, as of spectra, are names.
     """
     header, *below = records
     columns = [[row[position] for row in below] for position in range(len(header))]
@@ -92,10 +92,11 @@ def _is_plain_number(cell: str) -> bool:
 
 
 def _are_names(cells: Sequence[str]) -> bool:
-    """Return whether numbers are years, count up, or rise strictly where they are many."""
+    """Return whether numbers are years, count up, or are many that strictly rise or fall."""
     numbers = [float(cell.replace(",", ".")) for cell in cells]
     steps = [after - before for before, after in pairwise(numbers)]
-    if len(numbers) >= MANY_NUMBERS and all(step > 0 for step in steps):
+    is_sorted = all(step > 0 for step in steps) or all(step < 0 for step in steps)
+    if len(numbers) >= MANY_NUMBERS and is_sorted:
         return True
     is_year = all(number in YEARS for number in numbers)
     return all(cell.isdigit() for cell in cells) and (is_year or len(set(steps)) == 1)
