@@ -131,12 +131,12 @@ def _name_counters(lines: list[Line]) -> list[Line]:
     if not lines or lines[0].counter is None:
         return lines
     name = lines[0].counter[0]
-    named: list[Line] = []
+    with_counters: list[Line] = []
     for line in lines:
         if line.counter is None or line.counter[0] != name or name in line.values:
             return lines
-        named.append(Line((*line.front[:-1], ""), {name: line.counter[1], **line.values}))
-    return named
+        with_counters.append(Line((*line.front[:-1], ""), {name: line.counter[1], **line.values}))
+    return with_counters
 
 
 def _are_columns(lines: list[Line], sign: str) -> bool:
