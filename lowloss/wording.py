@@ -7,7 +7,8 @@ import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-MAX_FLOAT32 = 3.4e38
+MAX_FLOAT32, MAX_WHOLE = 3.4e38, 1e15
+"""Whole numbers below are written without a power of ten."""
 NAMES = {
     "rmse": "RMSE",
     "mae": "MAE",
@@ -41,13 +42,15 @@ def format_number(value: float | None) -> str:
     """Format a number with four significant digits, or its whole part; a dash for None."""
     if value is None:
         return DASH
-    if 9999.5 <= abs(value) < 1e15:
+    if 9999.5 <= abs(value) < MAX_WHOLE:
         return f"{value:,.0f}".replace("-", MINUS)
     return f"{value:.4g}".replace("-", MINUS)
 
 
 def format_exact(value: float) -> str:
     """Format a number with all its digits, as a file has it; of a float32 with those it has."""
+    if abs(value) < MAX_WHOLE and value == int(value):
+        return f"{value:.0f}".replace("-", MINUS)
     short = f"{value:.7g}"
     is_float32 = abs(value) < MAX_FLOAT32 and _to_float32(value) == value
     is_short = is_float32 and _to_float32(float(short)) == value

@@ -19,9 +19,17 @@ from lowloss.tables.letters import FLOOR, Letters, Weights, load_letters
 
 SAMPLE_LINES, MAX_WORDS = 5000, 600
 """How many lines with bytes beyond ASCII are looked at, and how many different words of them."""
-WORD = re.compile(rb"[\x80-\xff]*[A-Za-z][A-Za-z\x80-\xff]+|[\x80-\xff]+[A-Za-z]")
-NO_BREAK_SPACE = b"\xa0"
 WESTERN = "cp1252"
+WORD, MAX_WORD_BYTES = re.compile(rb"[A-Za-z\x80-\xff]+"), 60
+HAS_ASCII, FIRST_FOREIGN = re.compile(rb"[A-Za-z]"), 0x80
+IN_FRONT, BEHIND = "€£¥¼½¾•§«»±\u00d7".encode(WESTERN), "«»±\u00d7".encode(WESTERN)
+WITHIN = re.compile("[±\u00d7]".encode(WESTERN))
+MAYBE_CAPITAL = re.compile("[€£¥¼¾]+".encode(WESTERN) + rb"(?=[AEIOUYaeiouy\x80-\xff])")
+"""Signs of cp1252 that are hardly letters of another encoding in front of words, behind them, and
+within them; but a pound before a vowel may be the Polish `Ł`."""
+SHORT_FORM = re.compile(rb"[A-Za-z]{1,2}" + "[ºª¹²³]".encode(WESTERN))
+"""An ordinal or a unit: `Nº`, `cm³`."""
+NO_BREAK_SPACE = b"\xa0"
 CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "sl")
 EASTERN = {
     "cp1250": CENTRAL,
@@ -33,10 +41,13 @@ EASTERN = {
 """Languages by the encodings that they were written in, where these are not the western ones."""
 WESTERN_ENCODINGS = (WESTERN, "cp850", "mac-roman")
 DOUBT = {WESTERN: 0.0, "cp1250": 5.0, "cp1254": 5.0, "cp1257": 5.0, "iso8859-2": 9.0}
-OLD_DOUBT, MIN_OLD_LETTERS = 12.0, 3
+OLD_DOUBT, MIN_OLD_LETTERS, MIN_LETTERS = 12.0, 3, 2
 """By how much a text must be likelier in an encoding, in natural logarithms, than in cp1252, which
-most such files are in; and how many different letters it must have in one of MS-DOS or the old
-Macintosh, which hardly anybody writes any more. Chosen by `benchmarks/letters.py`."""
+most such files are in; how many different letters it must have in one of MS-DOS or the old
+Macintosh, which hardly anybody writes any more; and how many letters in any but cp1252. Chosen by
+`benchmarks/letters.py`."""
+MIN_WEIGHT = FLOOR**2
+"""The least probability of a word: one alone, of many odd letters, outweighs no other words."""
 CLEAR = 9.0
 """Less by which the likeliest is likelier than the next is told as a doubt."""
 NATIVE = 0.85
@@ -68,13 +79,14 @@ def guess_accents(data: bytes) -> AccentGuess:
     if not words:
         return AccentGuess(WESTERN)
     letters = load_letters()
+    different = {byte for word in words for byte in word if byte >= FIRST_FOREIGN}
     scores = {
         encoding: _score(words, encoding, letters) - DOUBT.get(encoding, OLD_DOUBT)
         for encoding in (*WESTERN_ENCODINGS, *EASTERN)
-        if encoding in DOUBT or _has_letters(words)
+        if encoding in DOUBT or len(different) >= MIN_OLD_LETTERS
     }
     best = max(scores, key=lambda encoding: scores[encoding])
-    if not _differ(words, best, WESTERN):
+    if _count_letters(words) < MIN_LETTERS or not _differ(words, best, WESTERN):
         best = WESTERN
     rivals = [
         encoding
@@ -90,15 +102,26 @@ def find_words(data: bytes) -> list[bytes]:
     words = (
         word
         for line in itertools.islice(lines, SAMPLE_LINES)
-        for word in WORD.findall(line.replace(NO_BREAK_SPACE, b" "))
-        if not word.isascii()
+        for run in WORD.findall(line.replace(NO_BREAK_SPACE, b" "))
+        if len(run) <= MAX_WORD_BYTES and not run.isascii()
+        for word in _cut_signs(run)
+        if len(word) > 1 and not word.isascii() and HAS_ASCII.search(word)
     )
     return list(itertools.islice(dict.fromkeys(words), MAX_WORDS))
 
 
-def _has_letters(words: list[bytes]) -> bool:
-    """Return whether there are different letters enough for an encoding of an old system."""
-    return len({byte for word in words for byte in word if byte >= 0x80}) >= MIN_OLD_LETTERS
+def _cut_signs(run: bytes) -> list[bytes]:
+    """Return the words of a run of letters and signs, which may be without letters."""
+    word = run.lstrip(IN_FRONT)
+    capital = MAYBE_CAPITAL.search(run[: len(run) - len(word) + 1])
+    word = run[capital.end() - 1 :] if capital else word
+    word = word.rstrip(BEHIND)
+    return [] if SHORT_FORM.fullmatch(word) else WITHIN.split(word)
+
+
+def _count_letters(words: list[bytes]) -> int:
+    """Return how many letters beyond ASCII words have, alike or not; a pound is none."""
+    return sum(byte >= FIRST_FOREIGN and byte not in IN_FRONT for word in words for byte in word)
 
 
 def _differ(words: list[bytes], encoding: str, other: str) -> bool:
@@ -112,6 +135,7 @@ def _score(words: list[bytes], encoding: str, letters: Letters) -> float:
     Some words of another language may stand among them.
     """
     weights_WL: Matrix = np.array([_weigh(word, encoding, letters) for word in words])
+    weights_WL = np.maximum(weights_WL, MIN_WEIGHT)
     eastern = set(itertools.chain(*EASTERN.values()))
     western = tuple(name for name in letters.languages if name not in eastern)
     languages = [letters.languages.index(name) for name in EASTERN.get(encoding, western)]

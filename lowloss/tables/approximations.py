@@ -21,8 +21,9 @@ BOUND = rf"^(?:[<>]\s*=?\s*|=[<>]\s*|[≤≥]\s*|(?i:{LIMITS})\.?\s+){NUMBER}"
 PLUS = r"^(.*[\d\pL%])\s*\+(\s*\pL*\.?)$"
 SIGNS = r"[~≈<>≤≥±]|\+/-|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*\d"
 """What cells have at least that are not exact."""
-GRADE_UP, GRADE_DOWN = r"^\d{1,2}\+$", r"^\d{1,2}-$"
-"""Grades of schools, `2+` and `2-`; without the other kind, a minus of accounts and a bound."""
+GRADE_UP, GRADE_DOWN, GRADE_SHARE = r"^\d\+$", r"^\d-$", 0.2
+"""Grades of schools, `2+` and `2-`, and the share of such cells from which on they are: else, or
+without the other kind, they are a minus of accounts and a bound."""
 FEW_LEVELS, FEW_BOUNDS = 20, 0.5
 """As a category of more levels, bounds are worth little; where most cells are, not all, they are
 names."""
@@ -88,12 +89,14 @@ def choose_marks(text: pl.Series) -> Approximations:
     return Approximations(bare, _differ(text, bare), tuple(unread))
 
 
-def spoil_grades(tidy: pl.Series) -> pl.Series:
-    """Return texts in which grades such as `2-` are no numbers, where some are `2+`."""
+def mark_grades(tidy: pl.Series) -> pl.Series:
+    """Write a word before grades such as `2-`, where some are `2+`: so they are no numbers."""
     is_down = tidy.str.contains(GRADE_DOWN).fill_null(value=False)
     if not is_down.any() or not tidy.str.contains(GRADE_UP).any():
         return tidy
     is_grade = is_down | tidy.str.contains(GRADE_UP).fill_null(value=False)
+    if is_grade.sum() < GRADE_SHARE * tidy.count():
+        return tidy
     return tidy.zip_with(~is_grade, ("grade " + tidy).alias(tidy.name))
 
 

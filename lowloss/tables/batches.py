@@ -194,7 +194,7 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
         return {}
     decided = {*reader.earlier, *(reader.options.types or ())}
     # Numbers in a column of dates may be those of a spreadsheet, and in one of times `17.41`.
-    columns = [c for c in batch if c.name not in decided and not _says_more(c.name)]
+    columns = [c for c in batch if c.name not in decided and not _may_be_other_than_numbers(c.name)]
     batch_reader = BatchReader(reader.options)
     if columns:
         batch_reader.read(columns)
@@ -206,7 +206,7 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
     return batch_reader.values
 
 
-def _says_more(name: str) -> bool:
+def _may_be_other_than_numbers(name: str) -> bool:
     """Return whether plain numbers of a column may be something else by its name."""
     return says_date(name) or says_time(name)
 

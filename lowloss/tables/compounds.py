@@ -56,24 +56,31 @@ def may_be_compounds(text: pl.Series) -> bool:
 
 def find_compounds(tidy: pl.Series) -> list[tuple[Compound, pl.Series]]:
     """Return the kinds of such numbers among tidy texts, and where each is."""
-    if not may_be_compounds(tidy):
-        return []
-    tidy = tidy.str.replace(IN_FRONT, "$2 $1")
-    masks = [
-        (compound, tidy.str.contains(compound.pattern).fill_null(value=False))
-        for compound in COMPOUNDS
-    ]
-    return [(compound, is_one) for compound, is_one in masks if is_one.any()]
+    return _find_compounds(_put_behind(tidy)) if may_be_compounds(tidy) else []
 
 
 def join_compounds(tidy: pl.Series) -> pl.Series:
     """Write numbers of several units as one number of the last, or of degrees."""
     if not may_be_compounds(tidy):
         return tidy
-    tidy = tidy.str.replace(IN_FRONT, "$2 $1")
-    for compound, is_one in find_compounds(tidy):
+    tidy = _put_behind(tidy)
+    for compound, is_one in _find_compounds(tidy):
         tidy = tidy.zip_with(~is_one, _join(tidy, compound).alias(tidy.name))
     return tidy
+
+
+def _put_behind(tidy: pl.Series) -> pl.Series:
+    """Write directions behind degrees."""
+    return tidy.str.replace(IN_FRONT, "$2 $1")
+
+
+def _find_compounds(tidy: pl.Series) -> list[tuple[Compound, pl.Series]]:
+    """Return the kinds of such numbers among texts with directions behind, and where each is."""
+    masks = [
+        (compound, tidy.str.contains(compound.pattern).fill_null(value=False))
+        for compound in COMPOUNDS
+    ]
+    return [(compound, is_one) for compound, is_one in masks if is_one.any()]
 
 
 def _join(tidy: pl.Series, compound: Compound) -> pl.Series:

@@ -174,10 +174,12 @@ def _make_guess(data: bytes, guess: AccentGuess) -> TableWarning:
 
 def _show_letters(data: bytes, encoding: str, rival: str) -> list[tuple[str, str]]:
     """Return a letter that is another in each of two encodings of one byte, and its word."""
-    readings = [[w.decode(e, "replace") for w in find_words(data)] for e in (encoding, rival)]
-    word, other = next(pair for pair in zip(*readings, strict=True) if pair[0] != pair[1])
-    index = next(i for i, (one, two) in enumerate(zip(word, other, strict=True)) if one != two)
-    return [(word[index], word), (other[index], other)]
+    words = find_words(data)
+    readings = [[word.decode(name, "replace") for word in words] for name in (encoding, rival)]
+    word, rival_word = next(pair for pair in zip(*readings, strict=True) if pair[0] != pair[1])
+    letters = list(zip(word, rival_word, strict=True))
+    index = next(index for index, pair in enumerate(letters) if pair[0] != pair[1])
+    return [(word[index], word), (rival_word[index], rival_word)]
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lowloss.errors import TableUnreadable
-from lowloss.tables.values import are_mostly_values, is_date, is_missing, is_number, is_value
+from lowloss.tables.values import (
+    are_mostly_values,
+    is_date,
+    is_missing,
+    is_number,
+    is_value,
+    may_be_value,
+)
 
 DELIMITERS = (",", ";", "\t", "|")
 RARE_DELIMITERS = ("^", "~", "\x01", "\x1f")
@@ -25,7 +32,7 @@ FIELD = re.compile(r'"(?:[^"]|"")*"|\[\d{1,4}[-/][^\[\]\s]{3,20} [^\[\]\s]{5,20}
 """A field between blanks; quotes and, around a time of a server's log, brackets may hold blanks."""
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
-WHOLE = re.compile(r"[-+]?\d+")
+WHOLE, DIGITS = re.compile(r"[-+]?\d+"), re.compile(r"\d+")
 MIN_NAMES = 3
 """Fewer whole numbers need not rise or fall to be names, such as years."""
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
@@ -250,9 +257,9 @@ def _has_decimal_commas(line: str) -> bool:
 def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
     """Return whether the first record names the columns, by the records below it.
 
-    It is data where all of it are numbers, but not all whole (they may be years); where a date
-    stands above dates; and where beside a number, or in all of its cells, words stand that its
-    columns hold again below.
+    It is data where all of it are numbers, but not all whole (they may be years); where beside a
+    number, or in all of its cells, words stand that its columns hold again below; and, if no word
+    is sure to be a name, where a date stands above dates or numbers that are hardly names.
     """
     cells = [cell.strip() for cell in first]
     below = [row for row in rows if row != list(first) and len(row) == len(first)]
@@ -266,10 +273,7 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
     words = [
         pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
     ]
-    # Numbers may be names above numbers, such as years; dates above dates are none.
-    if any(is_date(cell) and all(map(is_date, column)) for cell, column in pairs):
-        return False
-    if not _may_be_names([cell for cell, column in pairs if _is_among_numbers(cell, column)]):
+    if not any(map(_is_name, cells, columns, range(len(cells)))) and _looks_like_data(pairs):
         return False
     recurring = sum(cell in column for cell, column in words)
     has_value = any(is_value(cell) and are_mostly_values(column) for cell, column in pairs)
@@ -278,17 +282,46 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
     return recurring == 0 if has_value else recurring < len(words) or len(words) < 2
 
 
-def _is_among_numbers(cell: str, column: Collection[str]) -> bool:
-    """Return whether a number stands above numbers."""
-    return is_number(cell) and are_mostly_values(column)
+def _is_name(cell: str, column: Collection[str], position: int) -> bool:
+    """Return whether a word is sure to name its column, which holds values of another kind.
+
+    So in the first field, where tables with numbers among their names have that of the rows.
+    """
+    if not cell or is_value(cell) or is_missing(cell) or cell in column:
+        return False
+    # `A17` above `A18` is data.
+    if any(map(str.isdigit, cell)) and _write_zeros(cell) in set(map(_write_zeros, column)):
+        return False
+    if position == 0 or are_mostly_values(column):
+        return True
+    is_plain = not any(map(str.isdigit, cell)) and all(map(may_be_value, column))
+    is_small = cell.isidentifier() and cell.islower() and not any(map(str.islower, column))
+    return is_plain or is_small
+
+
+def _write_zeros(text: str) -> str:
+    return DIGITS.sub("0", text)
+
+
+def _looks_like_data(pairs: Sequence[tuple[str, Collection[str]]]) -> bool:
+    """Return whether a date stands above dates, or numbers above numbers that are hardly names."""
+    if any(is_date(cell) and all(map(is_date, column)) for cell, column in pairs):
+        return True
+    numbers = [cell for cell, column in pairs if is_number(cell) and are_mostly_values(column)]
+    return not _may_be_names(numbers)
 
 
 def _may_be_names(cells: list[str]) -> bool:
-    """Return whether numbers beside words may be names: they rise or fall, or are whole and few."""
+    """Return whether numbers beside words may be names: they rise or fall, or are whole and few.
+
+    Programs sort names as texts: 1, 10, 2.
+    """
     numbers = [float(cell.replace(",", ".")) for cell in cells]
     rising = sorted(set(numbers))
-    is_sorted = numbers in (rising, rising[::-1])
-    return is_sorted or (len(numbers) < MIN_NAMES and all(cell.isdigit() for cell in cells))
+    if numbers in (rising, rising[::-1]):
+        return True
+    are_whole = all(cell.isdigit() for cell in cells)
+    return are_whole and (len(cells) < MIN_NAMES or cells == sorted(set(cells)))
 
 
 def _may_count(cells: list[str], below: list[Record]) -> bool:

@@ -32,8 +32,20 @@ RESULT, HUNDREDTHS = r"^(\d{1,2})\.([0-5]\d)\.(\d\d)$", r"^\d{1,2}\.[0-5]\d\.[6-
 """A result of a race, `2.06.56`: hours, minutes and seconds, unless some cell shows that the last
 part is hundredths of a second, which go up to 99."""
 LATE, LATE_SHARE = r"\.(?:3[2-9]|[4-9]\d)$", 0.2
-"""A last part that no day is, and the share of such cells from which on none are days or codes;
-half of all seconds are so late."""
+"""A last part that no day is, and the share of such cells from which on none are days; half of all
+seconds are so late."""
+FEW_HOURS = r"^\d\."
+RESULT_NAME = re.compile(
+    r"(?:^|[^a-z])(?:times?|results?|finish|splits?|laps?|chip|gun|zeit|zeiten|laufzeit|ergebnis|ziel"
+    r"|temps|resultats?|résultats?|arrivée|tiempos?|resultados?|tempos?|tempi|risultat[oi]"
+    r"|tijd|uitslag|resultaat|tid|tider|czas|wynik|čas|výsledek|aika|tulos|idő|süre)(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+"""What most results begin with, and what their column is called, where they are no codes of
+industries: `47.11.40`."""
+OFFSET = r"^(?:[-+](?:0\d|1[0-4]):(?:00|15|30|45)|00:00)$"
+SIGNED_CLOCK, ANY_CLOCK = r"^[-+]\d+:\d\d", r"^[-+]?\d+:\d\d"
+"""A zone's offset from UTC, such as `+05:30`: all are whole quarters of an hour."""
 SHORT = r"^([01]?\d|2[0-3])\.([0-5]\d)$"
 """A time of day as `05.30` or `9.30`: only where all are durations, and none is one of minutes."""
 FRACTION = r"^-?\d{1,4}:[0-5]\d[.,]\d+$"
@@ -75,8 +87,10 @@ def read_durations(
 
     Where all `are_durations`, `5 m` is five minutes and `05.30` is half past five; else they may be
     metres and a number. Where they may as well be dates, no result of a race is read. A `clock`
-    that is not given is detected.
+    that is not given is detected. Offsets from UTC are none.
     """
+    if not are_durations and _are_offsets(text):
+        return None
     if not are_dates or are_durations:
         text = _write_results(text, are_durations=are_durations, clock=clock)
     text = _tidy_clocks(text, are_durations=are_durations)
@@ -95,7 +109,8 @@ def read_durations(
 
 def _write_results(text: pl.Series, *, are_durations: bool, clock: Clock | None) -> pl.Series:
     """Write results of races with colons."""
-    if not (_are_results(text) or (clock == "m:s" and are_durations)):
+    is_sure = are_durations and (clock == "m:s" or may_be_results(text))
+    if not is_sure and not (_are_late(text) and _has_result_name(text)):
         return text
     is_short = clock == "m:s" or (clock is None and text.str.contains(HUNDREDTHS).any())
     return text.str.replace(RESULT, "$1:$2.$3" if is_short else "$1:$2:$3")
@@ -116,13 +131,31 @@ def may_be_results(text: pl.Series) -> bool:
     return len(present) > 0 and bool(present.str.contains(RESULT).all())
 
 
-def _are_results(text: pl.Series) -> bool:
-    """Return whether texts are results of races, which no day and no code is."""
+def are_codes_or_results(text: pl.Series) -> bool:
+    """Return whether texts are no days, and as likely codes of industries as results of races."""
+    return _are_late(text) and not _has_result_name(text)
+
+
+def _are_late(text: pl.Series) -> bool:
+    """Return whether texts may be results of races, and are no days."""
     if not may_be_results(text):
         return False
     present = text.drop_nulls()
     is_late = present.str.contains(LATE).sum() >= LATE_SHARE * len(present)
     return bool(is_late and present.str.contains(PADDED).any())
+
+
+def _has_result_name(text: pl.Series) -> bool:
+    """Return whether most texts begin as results do, or their column is called so."""
+    are_short = text.str.contains(FEW_HOURS).sum() > text.count() / 2
+    return are_short or RESULT_NAME.search(text.name) is not None
+
+
+def _are_offsets(text: pl.Series) -> bool:
+    """Return whether all clocks are offsets from UTC."""
+    clocks = text.filter(text.str.contains(ANY_CLOCK))
+    is_signed = clocks.str.contains(SIGNED_CLOCK).any()
+    return bool(is_signed and clocks.str.contains(OFFSET).all())
 
 
 def _read(text: pl.Series, pattern: str) -> pl.Series:

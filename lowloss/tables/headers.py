@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from lowloss.results import TableWarning
 from lowloss.tables.dialect import Record
-from lowloss.tables.values import is_missing, is_number, is_value
+from lowloss.tables.values import is_date, is_missing, is_number, is_value, may_be_value
 
 NUMERIC = 0.8
 """The share of the cells below a name of the second line that must be numbers in some column."""
@@ -35,6 +35,8 @@ SUMMARIES = frozenset(
 )
 """What pandas names the columns of an aggregation by."""
 YEARS = range(1800, 2101)
+MANY_NUMBERS = 5
+"""So many numbers hardly rise or fall by chance."""
 LAMBDA = re.compile(r"<lambda(?:_\d+)?>|p\d{1,2}|q\d{1,2}")
 
 
@@ -58,33 +60,46 @@ class TwoLines:
 
 
 def tell_numbers(records: Sequence[Record]) -> Iterator[TableWarning]:
-    """Say that the first record may be data: among its names are numbers, above numbers.
+    """Say that the first record may be data: among its names are numbers or dates, above such.
 
-    Years and other whole numbers that count up are names.
+    Years, whole numbers that count up, and many that rise or fall, as of spectra, are names.
     """
     header, *below = records
-    numbers = [
-        cell
-        for position, cell in enumerate(header)
-        if is_number(cell) and _is_numeric([row[position] for row in below])
-    ]
-    if not numbers or (all(cell.isdigit() for cell in numbers) and _count_up(numbers)):
+    columns = [[row[position] for row in below] for position in range(len(header))]
+    pairs = list(zip(header, columns, strict=True))
+    dates = [cell for cell, column in pairs if is_date(cell) and _are_dates(column)]
+    numbers = [cell for cell, column in pairs if _is_plain_number(cell) and _is_numeric(column)]
+    if not dates and (not numbers or _are_names(numbers)):
         return
+    cells, noun = (dates, "dates") if dates else (numbers, "numbers")
     yield TableWarning(
         code="numbers_in_header",
-        count=len(numbers),
-        example=numbers[0],
-        detail="the first line was read as the names of the columns, though it has numbers above "
-        f"numbers, such as {numbers[0]!r}",
+        count=len(cells),
+        example=cells[0],
+        detail=f"the first line was read as the names of the columns, though it has {noun} above "
+        f"{noun}, such as {cells[0]!r}",
         fix="give header=false if it is data",
     )
 
 
-def _count_up(cells: Sequence[str]) -> bool:
-    numbers = [int(cell) for cell in cells]
+def _are_dates(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(map(is_date, cells))
+
+
+def _is_plain_number(cell: str) -> bool:
+    """Return whether a name is a number in digits: `nan` and `inf` are words."""
+    return is_number(cell) and may_be_value(cell)
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Return whether numbers are years, count up, or are many that strictly rise or fall."""
+    numbers = [float(cell.replace(",", ".")) for cell in cells]
+    steps = [after - before for before, after in pairwise(numbers)]
+    is_sorted = all(step > 0 for step in steps) or all(step < 0 for step in steps)
+    if len(numbers) >= MANY_NUMBERS and is_sorted:
+        return True
     is_year = all(number in YEARS for number in numbers)
-    steps = {after - before for before, after in pairwise(numbers)}
-    return is_year or len(steps) == 1
+    return all(cell.isdigit() for cell in cells) and (is_year or len(set(steps)) == 1)
 
 
 def join_two_lines(records: Sequence[Record]) -> TwoLines | None:

@@ -8,12 +8,12 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.dates import DateReading
-from lowloss.tables.durations import may_be_results
+from lowloss.tables.durations import are_codes_or_results, may_be_results
 from lowloss.tables.eras import tell_doubtful_letters, tell_unnamed
 from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.notation import Decision
 from lowloss.tables.numbers import Numbers, to_numbers
-from lowloss.tables.remarks import find_unreadable, warn_of_mixed
+from lowloss.tables.remarks import find_unreadable, warn_of_codes_or_results, warn_of_mixed
 from lowloss.tables.values import HEAD_ROWS
 
 MOSTLY = 0.5
@@ -42,6 +42,8 @@ def explain_text(
     present = text.set(tidy.is_null(), None)
     if (unnamed := tell_unnamed(present) or tell_doubtful_letters(present)) is not None:
         return [unnamed]
+    if are_codes_or_results(present):
+        return [warn_of_codes_or_results(present)]
     warnings: list[TableWarning] = []
     needed = MOSTLY * tidy.count()
     if decision.readable >= needed:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from lowloss.results import InexactMark, Reading
-from lowloss.tables.approximations import choose_marks, spoil_grades
+from lowloss.tables.approximations import choose_marks, mark_grades
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
@@ -242,7 +242,7 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
 def split_approximations(tidy: pl.Series) -> Numbers:
     """Split tidy texts at their numbers, of which some may not be exact."""
     signs = find_signs(tidy)
-    tidy = spoil_grades(apply_signs(tidy, signs))
+    tidy = mark_grades(apply_signs(tidy, signs))
     is_noted = find_footnotes(tidy)
     approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
     numbers = split_numbers(approximations.text)

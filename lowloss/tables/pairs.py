@@ -5,19 +5,28 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lowloss.results import TableWarning
 from lowloss.tables.dialect import take_sample
+from lowloss.tables.values import is_value
+from lowloss.wording import list_first
 
 QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 NAME = r"[A-Za-z_][\w.-]{0,60}"
-MARKS = tuple(
-    re.compile(rf"(?<![^\s,;({{\[])({NAME}){mark}|{QUOTED}") for mark in (r"\s?=\s?(?!=)", r":\s")
-)
+EQUALS, COLON = "=", ":"
+MARKS = {
+    sign: re.compile(rf"(?<![^\s,;({{\[])({NAME}){mark}")
+    for sign, mark in ((EQUALS, r"\s?=\s?(?!=)"), (COLON, r":\s"))
+}
 """What stands between names and values: `took=35`, `took = 35`; where no line has it, `took: 35`.
-Quoted texts are passed over."""
-CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+"""
+QUOTED_OR_OPEN = re.compile(rf'{QUOTED}|".*')
+"""A quoted text, or the rest of a line whose last quote is open: each is passed once."""
+CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9}|,\d{3,9}(?![,;\d]))?)?"
+"""A comma stands before a fraction only of three digits or more: others are the next field."""
 PLAIN_NAME, PLAIN_VALUE = r"[A-Za-z_][\w.-]*", rf'(?:{QUOTED}|[^\s",;]*)'
 PLAIN = re.compile(rf"({PLAIN_NAME})=({PLAIN_VALUE})")
 PLAIN_LINE = re.compile(rf"(?:{PLAIN_NAME}={PLAIN_VALUE}(?:[\s,;]+|$)){{2,}}")
@@ -34,41 +43,64 @@ LEVEL = re.compile(
 FRONT = ("timestamp", "level", "prefix")
 """The columns of what stands in front of the first name."""
 NO_FRONT = ("", "", "")
+COUNTER = re.compile(rf"({NAME})[\s:#]+(\d+)[\s:,>-]*")
 SEPARATORS = " \t,;:->"
 OTHER_DELIMITERS = "\t|;"
 """What splits tables whose last column has such texts, as of GFF."""
+MAX_FIELDS = 0.5
+"""The share of lines that may have a comma or a number in front of their names, as texts have
+them: in a table all lines do."""
+MAX_NAMES, ADDRESS_POINTS = 1000, 3
+RARE, RARE_NAMES, MIN_LINES = 0.05, 0.5, 20
+"""The share of lines in which a name is rare, and that of rare names from which on they are none of
+columns; of so many lines or more."""
 CLOSING = {"{": "}", "(": ")", "[": "]"}
 
 
-Line = tuple[tuple[str, ...], dict[str, str]]
-"""What stands in front of the first name, as `FRONT`, and the values by their names."""
+@dataclass(frozen=True)
+class Line:
+    """What stands in front of the first name, as `FRONT`, and the values by their names.
+
+    It `has_fields` in front where that may be several columns of a table. A `counter` is a word
+    and a number, such as `epoch 3`, which are all that is left there.
+    """
+
+    front: tuple[str, ...]
+    values: dict[str, str]
+    has_fields: bool = False
+    counter: tuple[str, str] | None = None
 
 
 def read_pairs(data: bytes, warnings: list[TableWarning]) -> bytes | None:
-    """Return lines of names with values as a CSV with these names; None where a line is none."""
-    mark = next((m for m in MARKS if _read_lines(take_sample(data), m) is not None), None)
-    lines = _read_lines(data, mark) if mark else None
-    if lines is None:
+    """Return lines of names with values as a CSV with these names; None where a line is none.
+
+    So where the names are no columns, as those who speak in a chat.
+    """
+    sample = take_sample(data)
+    sign = next((sign for sign in MARKS if _read_lines(sample, sign) is not None), None)
+    lines = _read_lines(data, sign) if sign else None
+    if sign is None or lines is None:
         return None
-    names = list(dict.fromkeys(name for _, values in lines for name in values))
-    fronts = {front for front, _ in lines}
+    names = list(dict.fromkeys(name for line in lines for name in line.values))
+    fronts = {line.front for line in lines}
     shown = [position for position in range(len(FRONT)) if any(front[position] for front in fronts)]
     titles = [FRONT[p] if FRONT[p] not in names else f"log_{FRONT[p]}" for p in shown]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*titles, *names])
     writer.writerows(
-        [*map(front.__getitem__, shown), *(values.get(name, "") for name in names)]
-        for front, values in lines
+        [*map(line.front.__getitem__, shown), *(line.values.get(name, "") for name in names)]
+        for line in lines
     )
-    warnings.append(_warn(data, len(lines), titles, len(names)))
+    pair = "name=value" if sign == EQUALS else "name: value"
+    warnings.append(_warn(data, len(lines), titles, len(names), pair=pair))
     return text.getvalue().encode()
 
 
-def _warn(data: bytes, count: int, titles: list[str], names: int) -> TableWarning:
-    detail = f"lines of names with values (name=value) were read as {names} columns of these names"
+def _warn(data: bytes, count: int, titles: list[str], names: int, *, pair: str) -> TableWarning:
+    detail = f"lines of names with values ({pair}) were read as {names} columns of these names"
     if titles:
-        detail += f", what stands before them as {' and '.join(map(repr, titles))}"
+        detail += f", what stands before them as {list_first(titles, len(FRONT), repr)}"
     return TableWarning(
         code="names_in_lines",
         count=count,
@@ -78,15 +110,49 @@ def _warn(data: bytes, count: int, titles: list[str], names: int) -> TableWarnin
     )
 
 
-def _read_lines(data: bytes, mark: re.Pattern[str]) -> list[Line] | None:
-    """Return what all lines hold; None where one has no names with values."""
+def _read_lines(data: bytes, sign: str) -> list[Line] | None:
+    """Return what all lines hold; None where one has no names with values, or these no columns."""
     lines: list[Line] = []
+    names: set[str] = set()
     for text in _to_lines(data):
-        line = _read_line(text, mark)
+        line = _read_line(text, MARKS[sign])
         if line is None:
             return None
         lines.append(line)
-    return lines or None
+        names.update(line.values)
+        if len(names) > MAX_NAMES:
+            return None
+    lines = _name_counters(lines)
+    return lines if lines and _are_columns(lines, sign) else None
+
+
+def _name_counters(lines: list[Line]) -> list[Line]:
+    """Return the numbers of counters as values where all lines have one of the same name."""
+    if not lines or lines[0].counter is None:
+        return lines
+    name = lines[0].counter[0]
+    with_counters: list[Line] = []
+    for line in lines:
+        if line.counter is None or line.counter[0] != name or name in line.values:
+            return lines
+        with_counters.append(Line((*line.front[:-1], ""), {name: line.counter[1], **line.values}))
+    return with_counters
+
+
+def _are_columns(lines: list[Line], sign: str) -> bool:
+    """Return whether names are those of columns: most come again and again.
+
+    In lines of one colon each, different names are those who speak: `10:30 Ada: hello`. What has
+    fields in front of the names is another table.
+    """
+    if sum(line.has_fields for line in lines) > MAX_FIELDS * len(lines):
+        return False
+    speakers = {name for line in lines if len(line.values) == 1 for name in line.values}
+    if sign == COLON and len(speakers) > 1:
+        return False
+    counts = Counter(name for line in lines for name in line.values)
+    rare = sum(count < RARE * len(lines) for count in counts.values())
+    return len(lines) < MIN_LINES or rare <= RARE_NAMES * len(counts)
 
 
 def _read_line(text: str, mark: re.Pattern[str]) -> Line | None:
@@ -94,12 +160,12 @@ def _read_line(text: str, mark: re.Pattern[str]) -> Line | None:
     if PLAIN_LINE.fullmatch(text):
         pairs = PLAIN.findall(text)
         plain = {name: _unquote(value) for name, value in pairs}
-        return (NO_FRONT, plain) if len(plain) == len(pairs) else None
-    matches = [match for match in mark.finditer(text) if match.lastindex]
+        return Line(NO_FRONT, plain) if len(plain) == len(pairs) else None
+    matches = list(mark.finditer(QUOTED_OR_OPEN.sub(_hide, text)))
     if not matches:
         return None
     before = text[: matches[0].start()]
-    front = _split_front(before) if before else NO_FRONT
+    front, rest = _split_front(before) if before else (NO_FRONT, "")
     if len(matches) < 2 and not front[0]:
         return None
     if any(delimiter in before for delimiter in OTHER_DELIMITERS):
@@ -112,18 +178,36 @@ def _read_line(text: str, mark: re.Pattern[str]) -> Line | None:
         match[1]: _unquote(text[match.end() : stop].strip(" \t,;"))
         for match, stop in zip(matches, [*starts, end], strict=True)
     }
-    return (front, values) if len(values) == len(matches) else None
+    if len(values) < len(matches):
+        return None
+    has_fields = "," in rest or any(map(_is_number, rest.split()))
+    match = COUNTER.fullmatch(rest)
+    return Line(front, values, has_fields, (match[1], match[2]) if match else None)
 
 
-def _split_front(before: str) -> tuple[str, ...]:
-    """Split what stands in front of the names: the time, the level, and what is left."""
-    rest = before.strip(SEPARATORS)
+def _hide(quoted: re.Match[str]) -> str:
+    """Write a quoted text without names, and leave an open one as it is."""
+    text = quoted[0]
+    return '"' * len(text) if len(text) > 1 and text[-1] == '"' else text
+
+
+def _split_front(before: str) -> tuple[tuple[str, ...], str]:
+    """Split what stands in front of the names: the time, the level, and what is left.
+
+    Return that also with the marks behind it.
+    """
+    rest = before.lstrip(SEPARATORS)
     parts: list[str] = []
     for pattern in (STAMP, LEVEL):
         match = pattern.match(rest)
         parts.append(match[1].strip() if match else "")
-        rest = rest[match.end() :].strip(SEPARATORS) if match else rest
-    return (*parts, rest.rstrip("({[").strip(SEPARATORS))
+        rest = rest[match.end() :].lstrip(SEPARATORS) if match else rest
+    return (*parts, rest.rstrip("({[" + SEPARATORS)), rest
+
+
+def _is_number(word: str) -> bool:
+    """Return whether a word is a number or a date; an address such as `10.0.0.1` is none."""
+    return is_value(word.strip(SEPARATORS)) and word.count(".") < ADDRESS_POINTS
 
 
 def _to_lines(data: bytes) -> Iterator[str]:

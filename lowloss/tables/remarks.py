@@ -101,6 +101,17 @@ def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str, *, kind: str) -> T
     )
 
 
+def warn_of_codes_or_results(text: pl.Series) -> TableWarning:
+    """Say that texts may be results of races."""
+    return warn(
+        "looks_numeric",
+        text,
+        text.is_not_null(),
+        detail="{count} of {name}, such as {example}, are codes or times: read as text",
+        fix="set its type to duration if they are times, or to category",
+    )
+
+
 def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
     """Say in which order dates were read that may be meant in another."""
     pattern = find_format(text, OTHER_ORDERS[order])

@@ -172,7 +172,13 @@ def test_errors_have_two_digits_and_seconds_one_decimal() -> None:
         (0.10000000149011612, "0.1"),
         (1_234_567.89, "1234567.89"),
         (123_456_792.0, "123456792"),
+        (10_000_000.0, "10000000"),
+        (-250_000_000.0, "\u2212250000000"),
+        (1e14, "100000000000000"),
+        (1e15, "1e+15"),
         (1e20, "1e+20"),
+        (math.inf, "inf"),
+        (math.nan, "nan"),
     ],
 )
 def test_exact_number_has_all_its_digits(value: float, text: str) -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from lowloss.tables.accents import guess_accents
+from lowloss.tables.accents import AccentGuess, find_words, guess_accents
 from tests.unit.lowloss.tables.test_layouts import read
 
 TOWNS = {
@@ -115,10 +115,44 @@ def test_files_of_old_systems_are_told(language: str, encoding: str) -> None:
         "Öztürk,Gülsen,Öztürk\n",  # the same in cp1254
         "Haÿ-les-Roses,Paris,Lyon\n",
         "»gut«,«bon»,„so“,“yes”,\u2039ok\u203a,«où»\n",
+        "Company,Revenue £m,Profit £k,Price £ex,Price £inc\n",
+        "mean±sd,±error,x\u00d7y,§12,§Abs,•Item\n",
+        "Preis €,Länge µm,Fläche m²,T °C,Größe ±x\n",
+        "¼tsp,½cup,¾tsp,Nº,1ª\n",
+        "Nº,nº de venta,Mª,£each,£a\n",
     ],
 )
 def test_text_of_windows_1252_stays_so(text: str) -> None:
     assert guess_accents(text.encode("cp1252")).encoding == "cp1252"
+
+
+@pytest.mark.parametrize(
+    "signs", ["§" * 45, "±" * 45, "\u00d7" * 45, "£" * 45, "«««\u00d7" * 11, "¡¿" * 22]
+)
+def test_signs_before_one_word_outweigh_no_others(signs: str) -> None:
+    odd = f"{signs}Nazwa".encode("cp1252")
+    towns = " ".join(TOWNS["Polish"].split() * 20).encode("cp1250")
+    germans = "\n".join("«««\u00d7" * 4 + town for town in TOWNS["German"].split()[:5])
+
+    assert guess_accents(towns + b" " + odd) == AccentGuess("cp1250")
+    assert guess_accents(germans.encode("cp1252")) == AccentGuess("cp1252")
+    assert guess_accents(odd).encoding == "cp1252"
+
+
+def test_polish_capital_that_is_a_pound_is_a_letter_before_a_vowel() -> None:
+    assert guess_accents("Łukasz,Łódź\n".encode("cp1250")).encoding == "cp1250"
+
+
+def test_one_letter_alone_is_told_with_its_other_reading() -> None:
+    assert guess_accents("Price £average\n".encode("cp1252")) == AccentGuess("cp1252", "cp1250")
+
+
+@pytest.mark.parametrize("letters", ["é", "§", "£"])
+def test_long_run_of_letters_is_passed_once(letters: str) -> None:
+    """Each letter beside each other one, of millions, would take hours."""
+    run = letters.encode("cp1252") * 4_000_000
+
+    assert find_words(run + b"\n" + run + b"A\n" + b"Caf\xe9\n") == [b"Caf\xe9"]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
+from tests.unit.lowloss.tables import test_layouts
 from tests.unit.lowloss.tables.test_columns import codes_of, values_of
 from tests.unit.lowloss.tables.test_lookalikes import read, read_later, warning_of
 
@@ -90,12 +91,47 @@ def test_results_of_races_are_durations_and_told() -> None:
     assert read_later(MARATHON, ["3.00.10"]).frame["x"].to_list() == [10_810]
 
 
+@pytest.mark.parametrize("cells", [["+01:00", "-05:00", "+05:30"], ["+01:00", "00:00", "Z"]])
+def test_offsets_from_utc_are_a_category(cells: list[str]) -> None:
+    assert values_of(cells * 10) == cells * 10
+    assert codes_of(cells * 10) <= {"looks_numeric"}
+    seconds = read(["+01:00", "-05:00"], types={"x": "duration"}).frame["x"].to_list()
+    assert seconds == [3600, -18_000]
+
+
+@pytest.mark.parametrize("cells", [["+00:45", "+01:12"], ["+0:45", "+1:00"], ["-05:00", "04:00"]])
+def test_other_signed_clocks_are_seconds(cells: list[str]) -> None:
+    assert codes_of(cells * 10) == {"read_as_seconds"}
+
+
 def test_results_with_hundredths_are_minutes_and_seconds() -> None:
     table = read(SWIMMING)
 
     assert table.frame["x"].head(3).to_list() == [100, 101.37, 102.74]
     assert "was read as seconds, there 100" in warning_of(table, "read_as_seconds").detail
     assert read_later(SWIMMING, ["1.52.34"]).frame["x"].to_list() == [112.34]
+
+
+INDUSTRIES = ["47.11.40", "47.19.90", "55.20.51", "10.51.20", "62.01.00"]
+
+
+def test_codes_of_industries_are_no_results_and_told() -> None:
+    table = read(INDUSTRIES * 8)
+
+    assert table.frame["x"].to_list() == INDUSTRIES * 8
+    warning = warning_of(table, "looks_numeric")
+    assert warning.fix.startswith("set its type to duration if they are times")
+    times = read(INDUSTRIES, types={"x": "duration"}).frame["x"]
+    assert times.head(2).to_list() == [2831.4, 2839.9]
+
+
+@pytest.mark.parametrize("name", ["finish_time", "Zeit", "Split 1", "résultat"])
+def test_results_of_many_hours_are_durations_where_their_name_says_so(name: str) -> None:
+    cells = [f"{10 + row % 9}.{row % 60:02}.{59 - row % 50}" for row in range(50)]
+
+    table = test_layouts.read("\n".join([name, *cells, ""]))
+
+    assert table.frame[name].head(2).to_list() == [36_059, 39_718]
 
 
 def test_results_that_are_no_dates_are_advised_to_be_durations() -> None:

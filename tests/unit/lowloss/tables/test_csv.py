@@ -259,16 +259,20 @@ def test_first_line_of_numbers_is_a_header_if_it_may_be_years(first: str, is_hea
     assert read_text(f"{first}\n{first}\n".encode(), ParseOptions(), []).has_header is is_header
 
 
-@pytest.mark.parametrize("data", [b"1,1\n3,4\n", b"1.5,,2\n3,4,5\n"])
-def test_numbers_that_are_taken_for_names_may_be_data(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"1,1\n3,4\n", "column_renamed"),
+        (b"1.5,,2\n3,4,5\n", "column_named"),
+        (b"1,3,7\n3,4,5\n", "numbers_in_header"),
+    ],
+)
+def test_numbers_that_are_taken_for_names_may_be_data(
+    tmp_path: Path, data: bytes, code: str
+) -> None:
     (tmp_path / "t.csv").write_bytes(data)
 
-    warnings = read(tmp_path / "t.csv").warnings
+    fixes = {warning.code: warning.fix for warning in read(tmp_path / "t.csv").warnings}
 
-    assert {warning.code for warning in warnings} <= {
-        "column_renamed",
-        "column_named",
-        "numbers_in_header",
-    }
-    assert all("header=false" in warning.fix for warning in warnings)
+    assert "header=false" in fixes[code]
     assert read(tmp_path / "t.csv", header=False).frame.height == 2

@@ -55,6 +55,19 @@ def test_grades_with_plus_and_minus_are_no_negative_numbers() -> None:
     assert values_of(["12-", "5", "7-"] * 8)[:3] == [-12, 5, -7]
 
 
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        ([*("12-", "15", "20") * 9, "65+"], [-12, 15, 20, -12, 15]),
+        (["5-", "6+", *map(str, range(15, 35))], [-5, 6, 15, 16, 17]),
+    ],
+)
+def test_one_bound_beside_minuses_of_accounts_makes_no_grades(
+    cells: list[str], values: list[float]
+) -> None:
+    assert values_of(cells)[:5] == values
+
+
 def test_directions_stand_in_front_of_degrees() -> None:
     cells = ["N48°26'15.5\"", "N48°30'00\"", "S 1°15'00\""]
 
@@ -140,9 +153,9 @@ def test_numbers_among_the_names_may_be_data_and_are_told(header: str, is_told: 
     table = read(f"{header}\n{rows}")
 
     assert table.frame.columns == header.split(",")
-    told = [warning for warning in table.warnings if warning.code == "numbers_in_header"]
-    assert bool(told) is is_told
-    assert all(warning.fix == "give header=false if it is data" for warning in told)
+    warnings = [warning for warning in table.warnings if warning.code == "numbers_in_header"]
+    assert bool(warnings) is is_told
+    assert all(warning.fix == "give header=false if it is data" for warning in warnings)
     assert read(f"{header}\n{rows}", header=True).warnings == ()
 
 
