@@ -26,14 +26,15 @@ MEASURES = {
 
 INTRODUCTION = """# How good the diagnoses are
 
-Written by `python -m benchmarks.diagnosis` from `benchmarks/diagnosis.json` (`make bench` installs
-the tables' packages; {cores} cores, commit {commit}; {seconds:g} {of}seconds a diagnosis,
-{workers} at a time). A program is a table and a recipe. {controls} have no fault: they are drawn at
+Written by `python -m benchmarks.diagnosis {arguments}` from `benchmarks/diagnosis.json` (`make
+bench` installs the tables' packages; {cores} cores, commit {commit}; {seconds:g} {of}seconds a
+diagnosis, {workers} at a time). A program is a table and a recipe. {controls} have no fault: they are drawn at
 random from what a careful user might write, over 16 tables, 13 of them real, cut to 1,500 rows.
 {sound} of these are **sound**; the others are beaten by another one of their table by as much as
 what a fault has to do to count. In the rest one fault or two are injected, with known causes, at
-several strengths. Thresholds were chosen on half of all programs, and this page tells of the other
-half first. Beside it the same programs go through a plain implementation of published rules
+several strengths. Thresholds were chosen on half of the programs of an earlier series; the other
+half is drawn anew (`SERIES` in `benchmarks/diagnosis/sound.py`), on the same tables, and was
+diagnosed once. Beside it the same programs go through a plain implementation of published rules
 (SageMaker Debugger, UMLAUT, DeepDiagnosis): data, configuration, first pass and curve of the same
 training, the same thresholds as there, in the order of their checks.
 
@@ -108,6 +109,7 @@ def _parts(results: dict[str, Any]) -> Iterable[str]:
     everything = groups["all"]["labels"]
     yield INTRODUCTION.format(
         **results["machine"],
+        arguments=_write_arguments(results),
         seconds=results["seconds"],
         of="processor " * results["is_cpu_time"],
         workers=results["workers"],
@@ -128,6 +130,13 @@ def _parts(results: dict[str, Any]) -> Iterable[str]:
         yield MENDED.format(**mended)
         yield _programs(p for p in results["programs"] if p["kind"] == "mended")
     yield MISSES + _programs(p for p in results["programs"] if _is_missed(p))
+
+
+def _write_arguments(results: dict[str, Any]) -> str:
+    halves = [half for half in HALVES if half in results["groups"]]
+    half = f"--half {halves[0]} " if len(halves) == 1 else ""
+    cpu = "--cpu " * results["is_cpu_time"]
+    return f"{half}--seconds {results['seconds']:g} {cpu}--workers {results['workers']}"
 
 
 def _measures(name: str, group: dict[str, Any]) -> str:
