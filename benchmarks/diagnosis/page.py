@@ -28,8 +28,10 @@ INTRODUCTION = """# How good the diagnoses are
 
 Written by `python -m benchmarks.diagnosis {arguments}` from `benchmarks/diagnosis.json` (`make
 bench` installs the tables' packages; {cores} cores, commit {commit}; {seconds:g} {of}seconds a
-diagnosis, {workers} at a time). A program is a table and a recipe. {controls} have no fault: they are drawn at
-random from what a careful user might write, over 16 tables, 13 of them real, cut to 1,500 rows.
+diagnosis, {workers} at a time).
+
+A program is a table and a recipe. {controls} have no fault: they are drawn at random from what a
+careful user might write, over 16 tables, 13 of them real, cut to 1,500 rows.
 {sound} of these are **sound**; the others are beaten by another one of their table by as much as
 what a fault has to do to count. In the rest one fault or two are injected, with known causes, at
 several strengths. Thresholds were chosen on half of the programs of an earlier series; the other
