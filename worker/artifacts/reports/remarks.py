@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lowloss.results import DivergedRegion, TrialState
+from lowloss.results import Cause, DivergedRegion, TrialState
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
@@ -14,6 +14,7 @@ from lowloss.wording import (
     format_percent,
     format_setting,
     in_words,
+    list_first,
 )
 from worker.artifacts.reports.comparison import best_baseline, is_within_interval, is_within_noise
 from worker.artifacts.reports.facts import Facts
@@ -44,6 +45,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
     of_losses = () if separated else (_worse_on_test(facts), _overfit(facts))
     parts = (
         separated or _baseline(facts),
+        _codes(facts),
         _incomplete_baselines(facts),
         *of_losses,
         _unsure_winner(facts),
@@ -84,6 +86,21 @@ def _baseline(facts: Facts) -> Iterator[str]:
             f"The best baseline, {in_words(best.name)}, is within noise of the model: "
             f"{in_words(metric)} {pair}, and other test rows might have turned the two around."
         )
+
+
+def _codes(facts: Facts) -> Iterator[str]:
+    """Say that columns of codes do better as categories, where a first try measured that."""
+    harmful = facts.diagnosis.harmful if facts.diagnosis is not None else ()
+    taken = facts.job.search.features.categorical
+    for finding in harmful:
+        names = [name for name in finding.columns if name not in taken]
+        if finding.cause is Cause.codes_as_numbers and names:
+            listed = ", ".join(f'"{name}"' for name in names)
+            yield (
+                f"A first try does better where each value of {list_first(names, SHOWN, repr)} has "
+                "a column of its own: this search took them for numbers. Submit it again with "
+                f"features.categorical=[{listed}]."
+            )
 
 
 def _separated(facts: Facts) -> Iterator[str]:

@@ -14,7 +14,7 @@ from lowloss.wording import counted, format_short, list_first
 from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.numbers import check_output_of_numbers
 from worker.diagnosis.checks.optimizer import check_optimizer
-from worker.diagnosis.checks.several import check_output_of_labels
+from worker.diagnosis.checks.several import PROBABLE, check_output_of_labels
 from worker.diagnosis.checks.suspects import Suspect, evidence, strongest
 from worker.diagnosis.thresholds import (
     BATCH_SHARE,
@@ -131,7 +131,7 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
     head, units = recipe.output.nonlinearity, recipe.output.units
     classes, has_margins = len(data.target.labels), recipe.loss_record.has_margins
     is_multiclass = classes > 2
-    sentence = None
+    sentence, wants_shares = None, False
     if head == "softmax" and units == 1:
         sentence = "The output is a softmax over one unit: it answers 1 to every row"
     elif is_multiclass and units == 1:
@@ -141,14 +141,17 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             f"The {classes} outputs are {head}s that need not add up to 1, and the classes exclude "
             "each other"
         )
-    elif has_margins and units == 1 and ACTIVATIONS[head].low >= 0:
+    elif has_margins and units == 1 and ACTIVATIONS[head].low >= 0 and head not in PROBABLE:
         sentence = (
             f"The output activation {head} answers nothing below 0, where {recipe.loss} wants the "
             "answers of one class"
         )
-    elif not has_margins and head not in {"sigmoid", "softmax", "hard_sigmoid"}:
+    elif not has_margins and head not in PROBABLE:
         sentence = f"The output activation {head} gives no probabilities of the {classes} classes"
-    is_certain = sentence is not None and (units == 1 and (is_multiclass or head == "softmax"))
+        wants_shares = recipe.is_classifier
+    is_certain = sentence is not None and (
+        wants_shares or (units == 1 and (is_multiclass or head == "softmax"))
+    )
     if sentence is not None:
         yield Suspect(
             Cause.wrong_output,
@@ -167,6 +170,15 @@ def _loss_of_classes(recipe: Recipe, classes: int) -> Iterator[Suspect]:
             Cause.wrong_loss,
             f"The loss {loss} is not that of {classes} classes that exclude each other",
             (evidence("classes", classes, 2),),
+            strength=1.0,
+        )
+    elif recipe.loss_record.has_margins and units == 1 and recipe.output.nonlinearity in PROBABLE:
+        head = recipe.output.nonlinearity
+        yield Suspect(
+            Cause.wrong_loss,
+            f"The loss {loss} wants answers from -1 to 1, and the output activation {head} gives "
+            "none below 0",
+            (evidence("lowest answer of the output", 0.0, -1.0),),
             strength=1.0,
         )
     elif loss in OF_SHARES and units == 1:

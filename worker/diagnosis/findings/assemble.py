@@ -173,12 +173,12 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
         noise = min(1.0, floor.estimate / loss)
         yield (
             f"By an estimate from rows that are nearly equal, {format_percent(noise)} of it is "
-            "noise, which no model removes; the estimate may be too high."
+            "noise, which no model removes; that is rough, and may be far too high or too low."
         )
     elif floor and floor.conflicting:
         yield (
             f"By rows that are equal, {format_percent(min(1.0, floor.conflicting / loss))} of it "
-            "is noise that no model can remove."
+            "at least is noise that no model can remove."
         )
     if not trainer.data.is_judged_on_training:
         yield from _generalization(measured)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lowloss.spec import Recipe, Task
+from lowloss.spec.activations import ACTIVATIONS
 from worker.data.scores import scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
@@ -172,8 +173,9 @@ def _read_target(
     classes = len(data.target.labels)
     numbers = data.label_numbers if feeds_numbers(recipe, data) else np.arange(float(classes))
     codes = np.arange(float(classes)) if numbers is None else numbers
-    if recipe.loss_record.has_margins:
-        # Keras's hinges take 0 and 1 as -1 and 1.
+    answers_below_0 = ACTIVATIONS[recipe.output.nonlinearity].low < 0
+    if recipe.loss_record.has_margins and answers_below_0:
+        # Keras's hinges take 0 and 1 as -1 and 1; what answers nothing below 0 is read as a share.
         codes = 2 * codes - 1 if {*codes} == {0.0, 1.0} else codes
     elif output.shape[1] == 1 and classes == 2:
         yes = np.clip((output[:, 0] - codes[0]) / (codes[1] - codes[0]), 0, 1)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from lowloss.results import (
+    Cause,
     Confirmation,
     Curve,
     DivergedRegion,
@@ -18,6 +19,7 @@ from lowloss.results import (
     TrialState,
 )
 from lowloss.spec import Task
+from tests.builders.diagnoses import a_diagnosis, a_finding
 from tests.builders.facts import (
     METRICS,
     a_category,
@@ -246,3 +248,17 @@ def test_baselines_that_are_missing_or_not_complete_are_named() -> None:
     (left_out,) = (sentence for sentence in said if "was left out" in sentence)
     assert left_out.startswith("The baseline gradient boosting was left out: it failed: xx")
     assert len(left_out) < 300
+
+
+def test_codes_that_a_first_try_wants_as_categories_are_named_unless_they_are_such() -> None:
+    codes = a_finding(Cause.codes_as_numbers, columns=("shop", "city"))
+    facts = plain_facts(diagnosis=a_diagnosis(findings=(codes,)))
+
+    (said,) = remarks(facts)
+
+    assert "each value of 'shop', 'city' has a column of its own" in said
+    assert 'features.categorical=["shop", "city"]' in said
+    spec = facts.job.search
+    features = spec.features.model_copy(update={"categorical": ("shop", "city")})
+    job = facts.job.model_copy(update={"spec": spec.model_copy(update={"features": features})})
+    assert remarks(dataclasses.replace(facts, job=job)) == ()

@@ -63,7 +63,8 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.wrong_loss, some_numbers(), ending("linear", loss="poisson")),
     (Cause.wrong_loss, some_numbers(), ending("linear", loss="hinge")),
     (Cause.wrong_loss, some_classes(classes=2), ending("sigmoid", loss="kl_divergence")),
-    (Cause.wrong_output, some_classes(classes=2), ending("sigmoid", loss="hinge")),
+    (Cause.wrong_loss, some_classes(classes=2), ending("sigmoid", loss="hinge")),
+    (Cause.wrong_output, some_classes(classes=2), ending("relu", loss="hinge")),
     (Cause.labels_not_encoded, labelled(1, 2), ending("linear", loss="hinge")),
     (Cause.wrong_activation, some_numbers(), hidden(32, 32, activation="linear")),
     (Cause.wrong_activation, some_numbers(), hidden(16, 16, 16, 16, activation="sigmoid")),
@@ -283,3 +284,14 @@ def test_what_keras_refuses_stands_before_what_would_harm_a_training() -> None:
 
     assert Cause.missing_values in {suspect.cause for suspect in suspects}
     assert max(suspects, key=lambda suspect: suspect.strength).cause is Cause.wrong_output
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_certain"), [("binary_crossentropy", True), ("mean_squared_error", False)]
+)
+def test_crossentropy_of_what_is_no_probability_is_certainly_wrong(
+    loss: str, is_certain: bool
+) -> None:
+    suspects = named(some_classes(classes=2), ending("linear", loss=loss))
+
+    assert suspects[Cause.wrong_output].is_certain is is_certain

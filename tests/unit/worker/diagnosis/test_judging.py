@@ -93,6 +93,16 @@ def test_margins_are_read_by_what_the_known_rows_on_that_side_are(first: int) ->
     assert answer.max(axis=1).min() > 0.9
 
 
+def test_sigmoid_trained_by_a_margin_is_read_as_the_share_that_it_answers() -> None:
+    recipe = a_network(8, output={"activation": "sigmoid"}, loss="hinge")
+    data, _ = data_of(some_classes(classes=2), recipe)
+    output = np.array([[0.1], [0.8]], dtype=np.float32)
+
+    (answer,) = read_predictions(recipe, data, data.draws[0], output, output)
+
+    assert answer[:, 1] == pytest.approx([0.1, 0.8])
+
+
 def test_smoothed_labels_are_compared_as_one_hot_codes() -> None:
     recipe = a_network(
         8,
