@@ -23,7 +23,8 @@ from worker.diagnosis.thresholds import (
     MIN_CODES,
     ROWS_PER_CODE,
 )
-from worker.diagnosis.training.data import MAX_CODES, DiagnosisData
+from worker.diagnosis.training.data import MAX_CODES, MAX_FIT_ROWS, DiagnosisData
+from worker.diagnosis.training.draws import sample_rows
 from worker.engine.array_types import FloatArray
 
 CURVE = 3
@@ -72,10 +73,11 @@ def check_codes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """
     if recipe.front_layers or recipe.has_skips or recipe.scale_features == "piecewise":
         return
-    scores = {}
+    draw, scores = data.draws[0], {}
+    rows = sample_rows(draw.fit_rows, min(1.0, MAX_FIT_ROWS / len(draw.fit_rows)), seed=draw.seed)
     for index, name in enumerate(data.numeric_names):
         if name in data.codes and name not in recipe.exclude:
-            means = find_level_means(data, data.raw.numeric_NR[:, index], data.draws[0].fit_rows)
+            means = find_level_means(data, data.raw.numeric_NR[:, index], rows)
             score = None if means is None else score_codes(means)
             if score is not None and score.is_of_codes:
                 scores[name] = score
