@@ -19,6 +19,12 @@ from lowloss.tables.sentences import warn
 EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
+LOG_LINE = (
+    r"^(?:<\d{1,3}>)?\[?(?:[A-Z][a-z]{2} [ \d]\d|\d{4}[-/]\d\d[-/]\d\d)[T ]\d\d:\d\d:\d\d\S*"
+    r"\s+\S*\pL\S*\s+\S"
+)
+"""A time and two words behind it, as syslog and programs write; one may name a zone."""
+LOG_SHARE = 0.9
 MAX_WORDS, MAX_WORD = 4, 20
 """Cells that cannot be read are all named where they are so few, and so short."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
@@ -249,6 +255,20 @@ def warn_of_one_column(text: pl.Series) -> TableWarning:
         detail="the table has one column of text, such as {example}: nothing splits its lines",
         fix="give delimiter if the lines have one, such as delimiter=:",
     )
+
+
+def tell_log_lines(text: pl.Series) -> Iterator[TableWarning]:
+    """Say that a delimiter may stand in the messages of a log, if a column holds their starts."""
+    is_line = text.str.contains(LOG_LINE).fill_null(value=False)
+    if is_line.sum() >= LOG_SHARE * len(text):
+        yield warn(
+            "log_lines",
+            text,
+            is_line,
+            detail="{count} of {name}, such as {example}, are a time and words behind it, as in "
+            "the lines of a log, which may have been split where their messages have a delimiter",
+            fix="give delimiter if it is another, or write a table of the values in the lines",
+        )
 
 
 def warn_of_unused_format(pattern: str) -> TableWarning:
