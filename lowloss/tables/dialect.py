@@ -286,12 +286,15 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
         return True
     columns = [{row[position].strip() for row in below} for position in range(len(cells))]
     pairs = list(zip(cells, columns, strict=True))
+    if not cells[0] and all(map(_is_date_above_others, *zip(*pairs[1:], strict=True))):
+        return True
     words = [
         pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
     ]
-    if not any(map(_is_name, cells, columns, range(len(cells)))) and _looks_like_data(pairs):
-        return False
-    if len(words) == sum(map(bool, cells)) and all(map(_is_alike, *zip(*words, strict=True))):
+    has_name = any(map(_is_name, cells, columns, range(len(cells))))
+    are_words = len(words) == sum(map(bool, cells))
+    are_alike = are_words and all(map(_is_alike, *zip(*words, strict=True)))
+    if are_alike or (not has_name and _looks_like_data(pairs)):
         return False
     recurring = sum(cell in column for cell, column in words)
     has_value = any(is_value(cell) and are_mostly_values(column) for cell, column in pairs)
@@ -315,6 +318,11 @@ def _is_name(cell: str, column: Collection[str], position: int) -> bool:
     is_plain = not any(map(str.isdigit, cell)) and all(map(may_be_value, column))
     is_small = cell.isidentifier() and cell.islower() and not any(map(str.islower, column))
     return is_plain or is_small
+
+
+def _is_date_above_others(cell: str, column: Collection[str]) -> bool:
+    """Return whether a date stands above values of which none is a date."""
+    return is_date(cell) and are_mostly_values(column) and not any(map(is_date, column))
 
 
 def _is_alike(cell: str, column: Collection[str]) -> bool:
