@@ -11,6 +11,7 @@ from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
 from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
+from lowloss.tables.evidence import find_missing
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
@@ -25,6 +26,8 @@ LOG_LINE = (
 )
 """A time and two words behind it, as syslog and programs write; one may name a zone."""
 LOG_SHARE = 0.9
+TWO_PARTS = r"^[^:]*\d[:hH.]\d+[^:\d]*$"
+"""A clock of two numbers, which are hours and minutes, or minutes and seconds."""
 MAX_WORDS, MAX_WORD = 4, 20
 """Cells that cannot be read are all named where they are so few, and so short."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
@@ -82,6 +85,14 @@ def warn_of_unreadable(
     text: pl.Series, odd: pl.Series, noun: str, *, is_training: bool
 ) -> TableWarning:
     """Say which cells among numbers or dates are none."""
+    if find_missing(text.filter(odd)).all():
+        return warn(
+            "unreadable_cells",
+            text,
+            odd,
+            detail="{count}, such as {example}, say that there is no value of {name}: missing",
+            fix="set the column's type to category if they say more",
+        )
     other = "set the column's type to category" if is_training else "write them as in training"
     words = text.filter(odd).unique(maintain_order=True).to_list()
     are_few = 1 < len(words) <= MAX_WORDS and max(map(len, words[1:])) <= MAX_WORD
@@ -97,7 +108,12 @@ def warn_of_unreadable(
 
 
 def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str, *, kind: str) -> TableWarning:
-    """Say which cells keep a column from being one of numbers or dates, and what type it may be."""
+    """Say which cells keep a column from being one of numbers or dates, and what type it may be.
+
+    Missing marks do not, unless all are such.
+    """
+    is_odd = odd & ~find_missing(text)
+    odd = is_odd if is_odd.any() else odd
     return warn(
         "mixed_cells",
         text,
@@ -286,13 +302,14 @@ def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableW
     other = "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
     if clock == "m:s":
         other = "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
+    has_two = text.str.contains(TWO_PARTS).any()
     first = f"{float(seconds.drop_nulls()[0]):,.10g}"
     return warn(
         "read_as_seconds",
         text,
         seconds.is_not_null(),
         detail=f"{{name}} holds times such as {{example}}: it was read as seconds, there {first}",
-        fix=f"set its type to category if they are names; {other}",
+        fix="set its type to category if they are names" + (f"; {other}" if has_two else ""),
     )
 
 
