@@ -30,6 +30,8 @@ TWO_PARTS = r"^[^:]*\d[:hH.]\d+[^:\d]*$"
 """A clock of two numbers, which are hours and minutes, or minutes and seconds."""
 MAX_WORDS, MAX_WORD = 4, 20
 """Cells that cannot be read are all named where they are so few, and so short."""
+NO_SILENCE = r"(?i)inf|∞|<|ove?r|bdl|bloq|detected|!"
+"""Missing marks that say more than that there is no value: infinity, limits, errors of formulas."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
@@ -85,18 +87,19 @@ def warn_of_unreadable(
     text: pl.Series, odd: pl.Series, noun: str, *, is_training: bool
 ) -> TableWarning:
     """Say which cells among numbers or dates are none."""
-    if find_missing(text.filter(odd)).all():
-        return warn(
-            "unreadable_cells",
-            text,
-            odd,
-            detail="{count}, such as {example}, say that there is no value of {name}: missing",
-            fix="set the column's type to category if they say more",
-        )
     other = "set the column's type to category" if is_training else "write them as in training"
     words = text.filter(odd).unique(maintain_order=True).to_list()
     are_few = 1 < len(words) <= MAX_WORDS and max(map(len, words[1:])) <= MAX_WORD
     listed = f" ({', '.join(map(repr, words[1:]))} in others)" if are_few else ""
+    if find_missing(text.filter(odd)).all() and not text.filter(odd).str.contains(NO_SILENCE).any():
+        return warn(
+            "unreadable_cells",
+            text,
+            odd,
+            detail=f"{{count}}, such as {{example}}{listed}, say that there is no value of "
+            "{name}: missing",
+            fix="set the column's type to category if they say more",
+        )
     return warn(
         "unreadable_cells",
         text,

@@ -303,3 +303,28 @@ def test_other_meaning_of_a_clock_of_two_numbers_is_named_where_there_is_one(
     cells: list[str], is_advised: bool
 ) -> None:
     assert ("write" in warning_of(read(cells * 9), "read_as_seconds").fix) == is_advised
+
+
+@pytest.mark.parametrize("mark", ["inf", "<LOD", "OVRFLW", "#DIV/0!"])
+def test_marks_that_say_more_than_that_there_is_no_value_cannot_be_read(mark: str) -> None:
+    table = read([*map(str, range(40, 80)), mark, mark])
+
+    assert table.frame["x"].null_count() == 2
+    assert "cannot be read" in warning_of(table, "unreadable_cells").detail
+
+
+@pytest.mark.parametrize("unit", ["l/100km", "l/100 km", "kcal/100 g"])
+def test_unit_for_a_hundred_of_another_one_is_a_unit(unit: str) -> None:
+    cells = [f"{number}.5 {unit}" for number in range(3, 12)]
+
+    table = read(cells)
+
+    assert table.frame["x"].to_list() == [number + 0.5 for number in range(3, 12)]
+    assert repr(unit) in warning_of(table, "units_removed").detail
+    assert read_later(cells, [f"7.25 {unit}"]).frame["x"].to_list() == [7.25]
+
+
+def test_other_digits_behind_a_number_are_no_unit() -> None:
+    cells = ["5 l/200 km", "6 l/200 km"] * 5
+
+    assert read(cells).frame["x"].to_list() == cells
