@@ -292,7 +292,10 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
         pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
     ]
     has_name = any(map(_is_name, cells, columns, range(len(cells))))
-    are_words = len(words) == sum(map(bool, cells))
+    # `node1` above `node7` may be a name: a line of a log has several numbers.
+    are_words = len(words) == sum(map(bool, cells)) and any(
+        len(DIGITS.findall(cell)) > 1 for cell in cells
+    )
     are_alike = are_words and all(map(_is_alike, *zip(*words, strict=True)))
     if are_alike or (not has_name and _looks_like_data(pairs)):
         return False

@@ -136,7 +136,7 @@ def test_times_alone_and_remarks_are_no_lines_of_a_log() -> None:
 
 @pytest.mark.parametrize(
     ("first", "row"),
-    [("run 1,seat A1", "run {0},seat A{1}"), ("N-017", "N-0{0}{1}")],
+    [("run 1 of 9,seat A1", "run {0} of 9,seat A{1}"), ("N-017-3", "N-0{0}{1}-4")],
 )
 def test_words_that_differ_in_their_digits_alone_from_most_below_are_data(
     first: str, row: str
@@ -148,7 +148,11 @@ def test_words_that_differ_in_their_digits_alone_from_most_below_are_data(
 
 @pytest.mark.parametrize(
     ("first", "row"),
-    [("item 1,item 2", "red {0},blue {1}"), ("item 1,name", "item {0},item {1}")],
+    [
+        ("item 1,item 2", "red {0},blue {1}"),
+        ("item 1 of 2,name", "item {0} of 2,item {1}"),
+        ("node1,node2", "node{0},node{1}5"),
+    ],
 )
 def test_words_of_another_kind_than_those_below_are_names(first: str, row: str) -> None:
     rows = "".join(row.format(2 + number % 7, number % 10) + "\n" for number in range(10))
