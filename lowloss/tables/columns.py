@@ -37,7 +37,7 @@ from lowloss.tables.evidence import (
     has_values,
 )
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
-from lowloss.tables.mixed import explain_text, proves_comma
+from lowloss.tables.mixed import explain_text, proves_comma, tell_possible_marks
 from lowloss.tables.notation import (
     NOTHING,
     PLAIN,
@@ -244,6 +244,7 @@ class ColumnReader:
         if kind in {None, "boolean"} and (flags := self._read_booleans(text)) is not None:
             return flags
         if kind is None and not has_values(text):
+            self.warnings += tell_possible_marks(text)
             return text
         if kind in {None, "number"}:
             among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)

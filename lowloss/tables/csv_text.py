@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -20,9 +18,11 @@ from lowloss.tables.dialect import (
     is_header,
     read_sep_line,
 )
+from lowloss.tables.fitted_headers import fit_header, has_trailing_name, uncomment
 from lowloss.tables.fixed_widths import may_have_fixed_widths, split_fixed_widths
 from lowloss.tables.footers import find_notes
 from lowloss.tables.headers import TwoLines, join_groups, join_two_lines, tell_numbers
+from lowloss.tables.line_numbers import LineFinder
 from lowloss.tables.lines import (
     cut_ruler,
     drop_comments_above,
@@ -35,13 +35,17 @@ from lowloss.tables.lines import (
 )
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.pairs import read_pairs
+from lowloss.tables.preambles import (
+    MAX_PREAMBLE,
+    are_titles,
+    find_first,
+    has_label,
+    make_ragged,
+    warn_of_preamble,
+)
 from lowloss.tables.records import Records, split_records
 from lowloss.tables.values import are_mostly_values, is_value
 
-MAX_PREAMBLE = 100
-"""The most records above the header that may be no data."""
-MAX_FILLED = 20
-"""The most lines above the header that a spreadsheet may have filled up with delimiters."""
 COMMENT = ("#", "//", "%%")
 """What a comment among the rows begins with."""
 HEADER_ROWS = 200
@@ -66,6 +70,7 @@ class CsvText:
 
 def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) -> CsvText:
     """Decode a CSV and find its rows; raise a TableInvalid that names the line."""
+    find_line = LineFinder(data, options.encoding)
     data = decode(data, options.encoding, warnings)
     delimiter, data = read_sep_line(data)
     data = drop_frame(data, warnings)
@@ -95,7 +100,7 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
         columns = split_fixed_widths(records.data, warnings)
         if columns is not None:
             records, dialect = _split(columns, "\t", options.quote)
-    return _lay_out(records, dialect, options, warnings)
+    return _lay_out(records, dialect, options, warnings, find_line=find_line)
 
 
 def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Records, Dialect]:
@@ -107,17 +112,26 @@ def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Recor
 
 
 def _lay_out(
-    records: Records, dialect: Dialect, options: ParseOptions, warnings: list[TableWarning]
+    records: Records,
+    dialect: Dialect,
+    options: ParseOptions,
+    warnings: list[TableWarning],
+    *,
+    find_line: LineFinder,
 ) -> CsvText:
     width = _find_width(records)
     if width > 1:
         is_blank = records.ends - records.starts == 1
         records = records.select(~is_blank)
-    first = _find_first(records, dialect, width, has_titles=options.header is not False)
-    names, rows = _find_names(records, dialect, first, width, options=options, warnings=warnings)
+    first = find_first(records, dialect, width, has_titles=options.header is not False)
+    names, rows = _find_names(
+        records, dialect, first, width, options=options, warnings=warnings, find_line=find_line
+    )
     has_header = names is not None
     names = names or tuple(f"column_{position}" for position in range(1, width + 1))
-    body = _fit_rows(records.skip(rows), dialect, width, first_line=rows + 1, warnings=warnings)
+    body = _fit_rows(
+        records.skip(rows), dialect, width, warnings=warnings, find_line=find_line.skip(rows)
+    )
     if not len(body.ends):
         raise TableEmpty("the table has a header but no rows", fix="upload at least one row")
     return CsvText(
@@ -138,42 +152,6 @@ def _find_width(records: Records) -> int:
     return first if counts[first] == counts.max() else int(counts.argmax())
 
 
-def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: bool) -> int:
-    """Return the index of the first record of full width.
-
-    Titles that are filled up with delimiters are passed over where a full header follows.
-    """
-    full = np.flatnonzero(records.fields == width)
-    if not has_titles or width < 2:
-        return int(full[0])
-    head = [dialect.fields(records.text(index)) for index in full[:MAX_FILLED]]
-    if noted := _count_annotations(head):
-        return int(full[noted])
-    for position, (index, fields) in enumerate(zip(full[:MAX_FILLED], head, strict=True)):
-        if not all(fields) and join_two_lines(head[position:]) is not None:
-            return int(index)
-        if all(fields) and not all(map(is_value, fields)):
-            return int(index)
-        # Names but for that of the rows, below a title: `;2021;2022`.
-        if position and len(fields) > 2 and not fields[0] and all(fields[1:]):
-            return int(index)
-        filled = sum(map(bool, fields))
-        if filled > max(1, width // 3) or any(map(is_value, fields)):
-            break
-    return int(full[0])
-
-
-def _count_annotations(head: Sequence[Record]) -> int:
-    """Return how many lines of comments stand in full width above the names, as InfluxDB writes.
-
-    Of one alone it is none: it may have the names.
-    """
-    count = next((p for p, record in enumerate(head) if not record[0].startswith("#")), 0)
-    if count < 2 or any(map(is_value, head[count])) or len(head) < count + 2:
-        return 0
-    return count if any(map(is_value, head[count + 1])) else 0
-
-
 def _find_names(
     records: Records,
     dialect: Dialect,
@@ -182,6 +160,7 @@ def _find_names(
     *,
     options: ParseOptions,
     warnings: list[TableWarning],
+    find_line: LineFinder,
 ) -> tuple[tuple[str, ...] | None, int]:
     """Return the columns' names, None where there are none, and the index of the first row."""
     above = [dialect.fields(records.text(index)) for index in range(min(first, MAX_PREAMBLE + 1))]
@@ -193,19 +172,23 @@ def _find_names(
     if lines is not None:
         warnings.append(lines.warn())
         is_group = lines.records == 1
-        _warn_of_preamble(above[:-1] if is_group else above, dialect, warnings)
+        warn_of_preamble(above[:-1] if is_group else above, dialect, warnings)
         return lines.names, first + lines.records
-    has_header = _has_header(above, full, width) if options.header is None else options.header
-    if above and (not has_header or _has_trailing_name(above[-1], width)):
-        names = _fit_header(above[-1], full, width)
+    may_be_header = _has_header(above, full, width)
+    has_header = may_be_header if options.header is None else options.header
+    # The names may stand in a comment, where a row is said to be the header.
+    is_comment = bool(above) and above[-1][0].startswith("#") and not may_be_header
+    if above and (not has_header or is_comment or has_trailing_name(above[-1], width)):
+        names = fit_header(above[-1], full, width)
         if names is not None:
-            _warn_of_preamble(above[:-1], dialect, warnings)
+            warn_of_preamble(above[:-1], dialect, warnings)
             return names, first
-    _check_preamble(above, width, has_header=has_header)
-    _warn_of_preamble(above, dialect, warnings)
+    if above and not are_titles(above, width, has_header=has_header):
+        raise make_ragged(above[-1], width, find_line(first - 1, records.text(first - 1)))
+    warn_of_preamble(above, dialect, warnings)
     if has_header:
         warnings += tell_numbers(full) if options.header is None else ()
-        return _uncomment(full[0]), first + 1
+        return uncomment(full[0]), first + 1
     if options.header is None:
         warnings.append(_make_headerless(full[0]))
     return None, first
@@ -222,7 +205,10 @@ def _find_two_lines(
     """Return a header of two lines: both are `full`, or the groups stand in the line above."""
     width = len(full[0])
     # Titles that a spreadsheet filled up are no names.
-    names = [len(record) >= width and sum(map(bool, record)) > 1 for record in above]
+    names = [
+        len(record) >= width and sum(map(bool, record)) > 1 and not has_label(record)
+        for record in above
+    ]
     if options.header is False or any(names[:-1]):
         return None
     if above and names[-1] and (groups := join_groups(above[-1], full[0])) is not None:
@@ -248,69 +234,6 @@ def _has_header(above: list[Record], full: list[Record], width: int) -> bool:
     return is_header(full[0], below)
 
 
-def _has_trailing_name(record: Record, width: int) -> bool:
-    """Return whether a header has one field more than its rows, and nothing in it."""
-    return len(record) == width + 1 and not record[-1]
-
-
-def _fit_header(header: Record, rows: list[Record], width: int) -> tuple[str, ...] | None:
-    """Fit a header whose width is not that of the rows: row names, or trailing delimiters."""
-    if _has_trailing_name(header, width):
-        return tuple(header[:-1])
-    if len(header) == width - 1 and all(header):
-        if all(not row[-1] for row in rows):
-            return (*header, "")
-        return ("", *header) if _are_row_names([row[0] for row in rows]) else None
-    return None
-
-
-def _are_row_names(cells: list[str]) -> bool:
-    """Return whether cells name rows, as R does: they count up, or are texts, none twice.
-
-    Else numbers with decimal commas may have been split.
-    """
-    if all(cell.isdecimal() for cell in cells):
-        return all(int(after) - int(before) == 1 for before, after in pairwise(cells))
-    return len(set(cells)) == len(cells) and not all(map(is_value, cells))
-
-
-def _uncomment(names: Record) -> tuple[str, ...]:
-    """Take off the mark with which numpy writes a header as a comment."""
-    first, *others = names
-    return (first.removeprefix("# ") if others else first, *others)
-
-
-def _check_preamble(above: list[Record], width: int, *, has_header: bool) -> None:
-    """Refuse lines above the rows that look like a header of another width, not like a title."""
-    if not above:
-        return
-    is_comment = all(record[0].startswith(("#", "%")) for record in above)
-    are_titles = is_comment or all(_is_title(record, width) for record in above)
-    is_title = len(above) <= MAX_PREAMBLE and are_titles
-    if not (is_title and (has_header or is_comment or len(above[-1]) == 1)):
-        raise TableRagged(
-            f"line {len(above)} has {len(above[-1])} fields; most lines have {width}",
-            fix="give every line as many fields as the header (quote numbers with decimal commas), "
-            "or say skip_rows or quote",
-        )
-
-
-def _is_title(record: Record, width: int) -> bool:
-    return len(record) < width or not all(record)
-
-
-def _warn_of_preamble(above: list[Record], dialect: Dialect, warnings: list[TableWarning]) -> None:
-    if above:
-        warnings.append(
-            warn_of_lines(
-                len(above),
-                dialect.delimiter.join(above[0]),
-                detail=f"lines above the header are no data and were left out: {len(above)}",
-                fix="give skip_rows, or header=false if they are rows",
-            )
-        )
-
-
 def _make_headerless(first: Record) -> TableWarning:
     return TableWarning(
         code="no_header",
@@ -327,8 +250,8 @@ def _fit_rows(
     dialect: Dialect,
     width: int,
     *,
-    first_line: int,
     warnings: list[TableWarning],
+    find_line: LineFinder,
 ) -> Records:
     """Return rows of `width` fields: without notes below them, and without trailing delimiters."""
     notes = find_notes(body, dialect, width)
@@ -344,7 +267,7 @@ def _fit_rows(
         body = body.drop(notes)
     body = _drop_comments(body, width, warnings)
     odd = np.flatnonzero(body.fields != width)
-    return _trim_rows(body, dialect, odd, width, first_line=first_line)
+    return _trim_rows(body, dialect, odd, width, find_line=find_line)
 
 
 def _drop_comments(body: Records, width: int, warnings: list[TableWarning]) -> Records:
@@ -371,7 +294,7 @@ def _drop_comments(body: Records, width: int, warnings: list[TableWarning]) -> R
 
 
 def _trim_rows(
-    body: Records, dialect: Dialect, odd: np.ndarray, width: int, *, first_line: int
+    body: Records, dialect: Dialect, odd: np.ndarray, width: int, *, find_line: LineFinder
 ) -> Records:
     """Take off delimiters that trail behind the last field; raise TableRagged for other rows."""
     if not odd.size:
@@ -385,8 +308,8 @@ def _trim_rows(
         line = body.data[starts[index] : body.ends[index] - 1]
         if count < 0 or not line.endswith(mark * count):
             raise TableRagged(
-                f"line {first_line + int(index)} has {body.fields[index]} fields; "
-                f"the header has {width}",
+                f"line {find_line(int(index), body.text(int(index)))} has {body.fields[index]} "
+                f"fields; the header has {width}",
                 fix="give every line as many fields as the header, quote fields that hold "
                 "delimiters, or give skip_rows if the table begins below",
             )

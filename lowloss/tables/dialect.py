@@ -30,6 +30,8 @@ MIN_SAMPLE_LINES, MAX_SAMPLE_RECORDS, MAX_SAMPLE_CELLS = 20, 200, 100_000
 SEP_LINE = re.compile(rb'"?sep=(.)"?\s*(?:\n|$)', re.IGNORECASE)
 FIELD = re.compile(r'"(?:[^"]|"")*"|\[\d{1,4}[-/][^\[\]\s]{3,20} [^\[\]\s]{5,20}\](?!\S)|\S+')
 """A field between blanks; quotes and, around a time of a server's log, brackets may hold blanks."""
+SERVER_TIME = re.compile(r"\[\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2}(?: [+-]\d{4})?\]")
+"""The time of a request, as web servers write it."""
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
 WHOLE, DIGITS = re.compile(r"[-+]?\d+"), re.compile(r"\d+")
@@ -130,6 +132,8 @@ def detect_delimiter(data: bytes, quote: str) -> str:
     One that leaves more numbers is preferred: `1,5;2,5` are two. `BLANKS` are runs of blanks.
     """
     text = take_sample(data).decode("utf-8", errors="replace")
+    if _is_server_log(text, quote):
+        return BLANKS
     splits = [split_sample(text, delimiter, quote) for delimiter in DELIMITERS]
     usable = [split for split in splits if split.width > 1 and split.share > 0.5]
     best = (
@@ -192,6 +196,18 @@ def split_blanks(line: str) -> Record:
         field[1:-1].replace('""', '"') if len(field) > 1 and field[0] == field[-1] == '"' else field
         for field in fields
     ]
+
+
+def _is_server_log(text: str, quote: str) -> bool:
+    """Return whether blanks split the lines alike, the time of a request in each a field.
+
+    What names the client's program (`Mozilla/5.0 (X11; Linux x86_64)`) holds other delimiters.
+    """
+    if "[" not in text:
+        return False
+    split = split_sample(text, BLANKS, quote)
+    rows = [record for record in split.records if any(map(SERVER_TIME.fullmatch, record))]
+    return split.share >= LIKELY and 0 < len(split.records) <= len(rows) / LIKELY
 
 
 def _is_worse_than_blanks(best: Split | None, blanks: Split) -> bool:
@@ -270,10 +286,18 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
         return True
     columns = [{row[position].strip() for row in below} for position in range(len(cells))]
     pairs = list(zip(cells, columns, strict=True))
+    if not cells[0] and all(map(_is_date_above_others, *zip(*pairs[1:], strict=True))):
+        return True
     words = [
         pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
     ]
-    if not any(map(_is_name, cells, columns, range(len(cells)))) and _looks_like_data(pairs):
+    has_name = any(map(_is_name, cells, columns, range(len(cells))))
+    # `node1` above `node7` may be a name: a line of a log has several numbers.
+    are_words = len(words) == sum(map(bool, cells)) and any(
+        len(DIGITS.findall(cell)) > 1 for cell in cells
+    )
+    are_alike = are_words and all(map(_is_alike, *zip(*words, strict=True)))
+    if are_alike or (not has_name and _looks_like_data(pairs)):
         return False
     recurring = sum(cell in column for cell, column in words)
     has_value = any(is_value(cell) and are_mostly_values(column) for cell, column in pairs)
@@ -297,6 +321,19 @@ def _is_name(cell: str, column: Collection[str], position: int) -> bool:
     is_plain = not any(map(str.isdigit, cell)) and all(map(may_be_value, column))
     is_small = cell.isidentifier() and cell.islower() and not any(map(str.islower, column))
     return is_plain or is_small
+
+
+def _is_date_above_others(cell: str, column: Collection[str]) -> bool:
+    """Return whether a date stands above values of which none is a date."""
+    return is_date(cell) and are_mostly_values(column) and not any(map(is_date, column))
+
+
+def _is_alike(cell: str, column: Collection[str]) -> bool:
+    """Return whether most cells below a text with digits differ from it in these alone."""
+    shape = _write_zeros(cell)
+    return any(map(str.isdigit, cell)) and (
+        sum(_write_zeros(other) == shape for other in column) > len(column) / 2
+    )
 
 
 def _write_zeros(text: str) -> str:

@@ -18,7 +18,7 @@ TIME = r"^(?:[01]\d|2[0-3])\.[0-5]\d$"
 CLOCK, MIN_CLOCKS = r"^(?:[01]?\d|2[0-3])\.[0-5]\d$", 10
 TIME_NAME = re.compile(
     r"(?:^|[^a-z])(?:time|uhrzeit|zeit|abfahrt|ankunft|ora|orario|hora|heure|godz|godzina|saat|tid"
-    r"|klockan|klokken|kl|kello|hodina|departure|arrival)(?:$|[^a-z])",
+    r"|klockan|klokken|kl|klo|kello|hodina|departure|arrival)(?:$|[^a-z])",
     re.IGNORECASE,
 )
 """A time of day, how many different ones are hardly decimals, and what their column is called."""

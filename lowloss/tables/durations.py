@@ -62,6 +62,13 @@ WORDS = (
 )
 PACE = re.compile(r"(?:^|[^a-z])(?:pace|split|lap)(?:$|[^a-z])", re.IGNORECASE)
 """A name of minutes and seconds."""
+GAP = re.compile(
+    r"(?:^|[^a-z])(?:gap|diff|difference|behind|interval|rückstand|abstand|écart|ecart|distacco|diferencia)"
+    r"(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+BEHIND = r"^\+\d{1,2}:[0-5]\d$"
+"""How far others are behind a winner: minutes and seconds, unless some part shows hours."""
 DAY = 86_400
 UNITS = {"hours": 3600, "minutes": 60}
 MIXED = r"\d\s*[dhmjTS].*\d\s*[hmsSM]"
@@ -186,6 +193,8 @@ def _detect_clock(text: pl.Series) -> Clock:
     Beside `1:23.4`, or `1:02:30`, as no day has 59 hours, or in a column `pace`, minutes.
     """
     if text.str.contains(FRACTION).any() or PACE.search(text.name):
+        return "m:s"
+    if GAP.search(text.name) and text.str.contains(BEHIND).any():
         return "m:s"
     parts = text.str.extract_groups(CLOCK).struct.unnest()
     is_clock, is_long = pl.col("hours").is_not_null(), pl.col("seconds").is_not_null()

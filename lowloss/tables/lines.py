@@ -55,15 +55,28 @@ def drop_comments_above(data: bytes, warnings: list[TableWarning]) -> bytes:
     is_split = any(mark.encode() in data[end : end + TITLE_BYTES] for mark in DELIMITERS)
     if not comments or is_split or len(row) < 2 or not are_mostly_values(row):
         return data
-    last = comments[-1].lstrip(b"#% ")
-    names = last.decode("utf-8", "replace").split()
-    has_names = len(names) == len(row) and not any(map(is_value, names))
-    if dropped := comments[: -1 if has_names else None]:
+    positions = [position for position in (-1, -2) if _may_name(comments[position:][:1], len(row))]
+    # Units below the names come again.
+    position = (
+        positions[-1] if positions and len(set(_split_comment(comments[-1]))) < len(row) else -1
+    )
+    last, has_names = comments[position].lstrip(b"#% "), position in positions
+    if dropped := [c for c in comments if not has_names or c is not comments[position]]:
         detail = f"comments above the rows are no data and were left out: {len(dropped)}"
         example = dropped[0].decode("utf-8", "replace").strip()
         fix = "write the names of the columns into the last of them if they are missing"
         warnings.append(warn_of_lines(len(dropped), example, detail=detail, fix=fix))
     return (last if has_names else b"") + data[end:]
+
+
+def _split_comment(line: bytes) -> list[str]:
+    return line.lstrip(b"#% ").decode("utf-8", "replace").split()
+
+
+def _may_name(comments: list[bytes], width: int) -> bool:
+    """Return whether a comment, if there is one, has the names of columns."""
+    names = [name for comment in comments for name in _split_comment(comment)]
+    return len(names) == width and not any(map(is_value, names))
 
 
 def drop_logger(data: bytes, warnings: list[TableWarning]) -> bytes:

@@ -21,6 +21,7 @@ POSTAL = r"^(\d{4,5}) \p{Lu}\pL{2,}"
 """A postal code and its town: all codes of a country are as long."""
 LETTERED, MIN_LETTERS = r"^\d{1,4}[A-Za-z]?$", 3
 """Numbers of houses, seats and gates, where so many different letters stand behind them."""
+DAY_AND_MONTH = r"^(?:0?[1-9]|[12]\d|3[01])\.\s?(?:0?[1-9]|1[0-2])\.$"
 MAX_CHARACTERS = 40
 SHARE, MAX_FORMS, SHOWN_FORMS = 0.8, 12, 3
 """How many of the cells must begin with a number, in how few ways to go on: names of streets have
@@ -43,6 +44,8 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
     forms = text.filter(is_alike).str.replace_all(DIGITS, "9").value_counts(sort=True)
     if forms["count"].head(MAX_FORMS).sum() < SHARE * present:
         return None
+    if len(forms) == 1 and is_alike.sum() == present:
+        return _warn_of_form(text, is_alike, verb, str(forms.item(0, 0)))
     listed = ", ".join(
         f"{form!r} in {count:,}" for form, count in forms.head(SHOWN_FORMS).iter_rows()
     )
@@ -53,6 +56,28 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
         detail=f"{{count}} of {present:,} in {{name}} {verb} a number, such as {{example}}, "
         f"but not all are numbers of one unit (9 for a number: {listed}): read as text",
         fix="convert them to numbers of one unit, or set its type to category if they are names",
+    )
+
+
+def _warn_of_form(text: pl.Series, is_alike: pl.Series, verb: str, form: str) -> TableWarning:
+    """Say that all cells are of one form, which is no number with a unit behind it."""
+    if text.drop_nulls().str.contains(DAY_AND_MONTH).all():
+        return warn(
+            "looks_numeric",
+            text,
+            is_alike,
+            detail="{count} of {name}, such as {example}, are days and months: read as text",
+            fix="write the years, too, or set its type to category if they are names",
+        )
+    return warn(
+        "looks_numeric",
+        text,
+        is_alike,
+        detail=f"all {{count}} of {{name}} {verb} a number, such as {{example}}, in one form "
+        f"(9 for a number: {form!r} in {text.count():,}), which is no number with a unit: read as "
+        "text",
+        fix="write numbers alone, each in a column of its own, or set its type to category if they "
+        "are names",
     )
 
 

@@ -20,6 +20,7 @@ MISSING_LOWER = frozenset(
         *("#na", "#nv", "#div/0!", "#value!", "#wert!", "#num!", "#zahl!", "#ref!", "#bezug!"),
         *("inf", "-inf", "+inf", "infinity", "-infinity", "∞", "-∞"),
         *("#n/a n/a", "#n/a field not applicable", "#n/a invalid field", "/", "*", "**", "***"),
+        *("[c]", "[x]", "[z]"),
         *("(x)", "(d)", "(s)", "(na)", "(n/a)", ": c", ": u", ": z", ":c", ":u", ":z"),
         *("._", *(f".{letter}" for letter in ascii_lowercase)),
         *("dnf", "dns", "dsq", "ovrflw", "overflow"),
@@ -27,7 +28,8 @@ MISSING_LOWER = frozenset(
     )
 )
 """Missing, in any case, where the rest of a column is numbers or dates: what pandas, R, Excel,
-MySQL, SAS, Stata, Bloomberg, laboratories, races, Eurostat, the US Census and people write."""
+MySQL, SAS, Stata, Bloomberg, laboratories, races, Eurostat, the US Census, the statistics of
+the United Kingdom and people write."""
 
 TRUE_WORDS = ("true", "wahr", "vrai", "verdadero", "vero")
 FALSE_WORDS = ("false", "falsch", "faux", "falso")

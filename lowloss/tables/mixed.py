@@ -10,10 +10,12 @@ from lowloss.results import TableWarning
 from lowloss.tables.dates import DateReading
 from lowloss.tables.durations import are_codes_or_results, may_be_results
 from lowloss.tables.eras import tell_doubtful_letters, tell_unnamed
+from lowloss.tables.evidence import find_missing
 from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.notation import Decision
 from lowloss.tables.numbers import Numbers, to_numbers
 from lowloss.tables.remarks import find_unreadable, warn_of_codes_or_results, warn_of_mixed
+from lowloss.tables.repeated_marks import find_possible_marks
 from lowloss.tables.values import HEAD_ROWS
 
 MOSTLY = 0.5
@@ -28,6 +30,12 @@ def proves_comma(tidy: pl.Series) -> bool:
     present = tidy.drop_nulls().head(HEAD_ROWS)
     is_decimal = present.str.contains(r"^\D{0,4}\d+,\d{1,2}(?:[^\d.,]|$)")
     return bool(is_decimal.sum() > MOSTLY * len(present))
+
+
+def tell_possible_marks(text: pl.Series) -> list[TableWarning]:
+    """Say that a few words are most cells of a column that otherwise holds numbers."""
+    is_word = find_possible_marks(text.set(find_missing(text), None))
+    return [] if is_word is None else [warn_of_mixed(text, is_word, "numbers", kind="number")]
 
 
 def explain_text(

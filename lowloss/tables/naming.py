@@ -22,6 +22,7 @@ def complete_names(
     """
     _check_characters(names)
     taken = {name for name in names if name.strip()}
+    may_be_title = 2 * sum(bool(name.strip()) for name in names) < len(names)
     completed: list[str] = []
     seen: set[str] = set()
     unnamed = 0
@@ -30,7 +31,9 @@ def complete_names(
             is_index = position == 1 and has_index and bool(taken)
             unnamed += not is_index
             new_name = _name_index(taken) if is_index else _number(UNNAMED, unnamed, taken)
-            warnings.append(_warn_of_unnamed(new_name, position, is_index=is_index))
+            warnings.append(
+                _warn_of_unnamed(new_name, position, is_index=is_index, may_be_title=may_be_title)
+            )
         elif name in seen:
             new_name = _number(name.replace("{", "{{").replace("}", "}}") + "_{number}", 2, taken)
             warnings.append(_warn_of_repeated(new_name, name, position))
@@ -65,7 +68,10 @@ def _number(pattern: str, number: int, taken: set[str]) -> str:
     return name
 
 
-def _warn_of_unnamed(name: str, position: int, *, is_index: bool) -> TableWarning:
+def _warn_of_unnamed(
+    name: str, position: int, *, is_index: bool, may_be_title: bool
+) -> TableWarning:
+    skip = "skip_rows if the names stand below a title, or " if may_be_title else ""
     subject = "the first column" if is_index else f"column {position}"
     return TableWarning(
         code="column_named",
@@ -74,7 +80,7 @@ def _warn_of_unnamed(name: str, position: int, *, is_index: bool) -> TableWarnin
         detail=f"{subject} has no name: it was named {name!r}",
         fix="name it in the file, or exclude it from the features"
         if is_index
-        else "name it in the file, or give header=false if line 1 is data",
+        else f"name it in the file, or give {skip}header=false if line 1 is data",
     )
 
 

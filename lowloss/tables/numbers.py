@@ -22,8 +22,10 @@ BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
 UNIT = (
     r"[^\d\s().,'+-](?:[^\d()]*[^\d\s()-])?|(?:[^\d\s().,'+-][^\d()]*)?"
     r"(?:[mcdk]?m|ft|in|yd|mi|feet|inch|met(?:er|re)s?)\^?[23]"
+    r"|[^\d\s().,'+-][^\d()]*/ ?100 ?(?:km|mi|miles|g|ml)"
 )
-"""What may stand behind a number; a digit only as the power of a length: `kg/m2`."""
+"""What may stand behind a number; a digit only as the power of a length, `kg/m2`, and where it is
+for a hundred of another unit, `l/100 km`."""
 NUMBER = (
     rf"^(?:(?P<outer>{CURRENCY})\s*(?P<bracket>\()|(?P<open>\()?)\s*(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[-+])?\s*(?P<body>{BODY})"
     rf"(?P<power>[eE][-+]?\d+|[dD][-+]\d+)?\s*(?P<unit>{UNIT})?\s*"

@@ -19,7 +19,7 @@ from lowloss.tables.naming import complete_names
 from lowloss.tables.npz import read_npz
 from lowloss.tables.numbered import NumberedRows, renumber
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.remarks import warn_of_one_column
+from lowloss.tables.remarks import tell_log_lines, warn_of_one_column
 from lowloss.tables.rows import drop_odd_rows
 from lowloss.tables.spreadsheets import SheetColumns, to_csv
 from lowloss.tables.table import Table, check_size
@@ -91,7 +91,7 @@ def read_csv(
     exact = frozenset(by_position[p] for p in sheet.exact if p in by_position)
     typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact)
     if is_training:
-        warnings = _tell_one_column(typed.values, warnings)
+        warnings = _tell_unsplit(typed.values, warnings)
     renumber(warnings, numbers)
     frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
@@ -176,10 +176,10 @@ def _name_columns(
     return strings, names, positions
 
 
-def _tell_one_column(
-    columns: Sequence[pl.Series], warnings: list[TableWarning]
-) -> list[TableWarning]:
-    """Return warnings that say so where the only column is text."""
+def _tell_unsplit(columns: Sequence[pl.Series], warnings: list[TableWarning]) -> list[TableWarning]:
+    """Return warnings that say so where the only column is text, or the first a log's lines."""
+    if len(columns) > 1 and _has_text(columns[0]):
+        return [*warnings, *tell_log_lines(columns[0])]
     if len(columns) != 1 or not _has_text(columns[0]):
         return warnings
     # What begins with a number is then a whole line.

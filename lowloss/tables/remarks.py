@@ -11,6 +11,7 @@ from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
 from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
+from lowloss.tables.evidence import find_missing
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
@@ -19,8 +20,18 @@ from lowloss.tables.sentences import warn
 EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
+LOG_LINE = (
+    r"^(?:<\d{1,3}>)?\[?(?:[A-Z][a-z]{2} [ \d]\d|\d{4}[-/]\d\d[-/]\d\d)[T ]\d\d:\d\d:\d\d\S*"
+    r"\s+\S*\pL\S*\s+\S"
+)
+"""A time and two words behind it, as syslog and programs write; one may name a zone."""
+LOG_SHARE = 0.9
+TWO_PARTS = r"^[^:]*\d[:hH.]\d+[^:\d]*$"
+"""A clock of two numbers, which are hours and minutes, or minutes and seconds."""
 MAX_WORDS, MAX_WORD = 4, 20
 """Cells that cannot be read are all named where they are so few, and so short."""
+NO_SILENCE = r"(?i)inf|∞|<|ove?r|bdl|bloq|detected|!"
+"""Missing marks that say more than that there is no value: infinity, limits, errors of formulas."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
@@ -80,6 +91,15 @@ def warn_of_unreadable(
     words = text.filter(odd).unique(maintain_order=True).to_list()
     are_few = 1 < len(words) <= MAX_WORDS and max(map(len, words[1:])) <= MAX_WORD
     listed = f" ({', '.join(map(repr, words[1:]))} in others)" if are_few else ""
+    if find_missing(text.filter(odd)).all() and not text.filter(odd).str.contains(NO_SILENCE).any():
+        return warn(
+            "unreadable_cells",
+            text,
+            odd,
+            detail=f"{{count}}, such as {{example}}{listed}, say that there is no value of "
+            "{name}: missing",
+            fix="set the column's type to category if they say more",
+        )
     return warn(
         "unreadable_cells",
         text,
@@ -91,7 +111,12 @@ def warn_of_unreadable(
 
 
 def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str, *, kind: str) -> TableWarning:
-    """Say which cells keep a column from being one of numbers or dates, and what type it may be."""
+    """Say which cells keep a column from being one of numbers or dates, and what type it may be.
+
+    Missing marks do not, unless all are such.
+    """
+    is_odd = odd & ~find_missing(text)
+    odd = is_odd if is_odd.any() else odd
     return warn(
         "mixed_cells",
         text,
@@ -251,6 +276,20 @@ def warn_of_one_column(text: pl.Series) -> TableWarning:
     )
 
 
+def tell_log_lines(text: pl.Series) -> Iterator[TableWarning]:
+    """Say that a delimiter may stand in the messages of a log, if a column holds their starts."""
+    is_line = text.str.contains(LOG_LINE).fill_null(value=False)
+    if is_line.sum() >= LOG_SHARE * len(text):
+        yield warn(
+            "log_lines",
+            text,
+            is_line,
+            detail="{count} of {name}, such as {example}, are a time and words behind it, as in "
+            "the lines of a log, which may have been split where their messages have a delimiter",
+            fix="give delimiter if it is another, or write a table of the values in the lines",
+        )
+
+
 def warn_of_unused_format(pattern: str) -> TableWarning:
     """Say that a format of dates fits no column."""
     return TableWarning(
@@ -266,13 +305,14 @@ def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableW
     other = "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
     if clock == "m:s":
         other = "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
+    has_two = text.str.contains(TWO_PARTS).any()
     first = f"{float(seconds.drop_nulls()[0]):,.10g}"
     return warn(
         "read_as_seconds",
         text,
         seconds.is_not_null(),
         detail=f"{{name}} holds times such as {{example}}: it was read as seconds, there {first}",
-        fix=f"set its type to category if they are names; {other}",
+        fix="set its type to category if they are names" + (f"; {other}" if has_two else ""),
     )
 
 

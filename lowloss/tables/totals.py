@@ -31,6 +31,13 @@ TOTAL = (
     rf"|(?:(?:{PREFIX}|class|course|group)[- ])?(?:{MEANS}))\s*:?\s*$"
 )
 """The label of a total or a mean."""
+BALANCE = (
+    r"(?i)^\s*(?:(?:closing|opening|final|end|ending|starting) balance"
+    r"|(?:end|anfangs|schluss|abschluss)saldo|(?:neuer|alter) (?:konto)?(?:saldo|stand)"
+    r"|saldo (?:finale?|iniziale|inicial|końcowe|początkowe)|solde (?:final|initial)"
+    r"|eindsaldo|beginsaldo)\s*:?\s*$"
+)
+"""The label of an account's balance, below or above its payments, where they have a date."""
 GROUP = r"(?i)^(.*\S)\s+(?:total|ergebnis|summe)$"
 """The label of a group's total, with the name of the group: `North Total`."""
 LEADING_GROUP = r"(?i)^(?:sub[- ]?)?(?:total|summe|somme)\s+(\S.*)$"
@@ -70,7 +77,8 @@ def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> N
         return rows
     cells = strings.row(index)
     label = next((cell.strip() for cell in cells if cell and cell.strip()), "")
-    if not re.search(TOTAL, label):
+    is_balance = re.search(BALANCE, label) is not None and not (cells[0] or "").strip()
+    if not is_balance and not re.search(TOTAL, label):
         return rows
     position = next(p for p, cell in enumerate(cells) if cell and cell.strip())
     if (strings.to_series(position).str.strip_chars() == label).sum() > 1:

@@ -29,6 +29,9 @@ MIN_CELLS, MIN_SHARE, MIN_OTHERS = 3, 0.01, 10
 """A code that is no row of nines comes so often, beside so many different numbers."""
 MAX_ZEROS = 0.5
 """Zeros that are more of a column are amounts of nothing, unless they are far from the rest."""
+SCALE_END = 10
+ON_SCALE = frozenset((-7.0, -8.0, -9.0, 77.0, 88.0, 98.0, 99.0, 888.0, 999.0, -77.0, -88.0, -99.0))
+"""Codes beside the answers of a scale, such as 0 and 1, or 1 to 5, without a gap up to this end."""
 CODE_NAME = re.compile(
     r"(?i:code|(?:^|[^a-z])(?:kod|c[oó]digo|dept|dep|department|departamento|branch|store|shop|plant"
     r"|cost.?cent(?:er|re)|kst|abt|abteilung|filiale|zip|plz))$"
@@ -74,6 +77,14 @@ class End:
     def is_beyond(self) -> bool:
         """Whether the gap is as wide as the middle half of the others, the interquartile range."""
         return 0 < self.middle <= self.gap
+
+    @property
+    def is_off_scale(self) -> bool:
+        """Whether the others are all steps of a scale of answers, and this one is far from them."""
+        width = self.high - self.low
+        is_scale = self.low in {0.0, 1.0} and self.high <= SCALE_END
+        has_all = self.distinct == width + 1 and self.distinct > 1
+        return self.value in ON_SCALE and is_scale and has_all and self.gap > width
 
     @property
     def is_spike(self) -> bool:
@@ -172,7 +183,7 @@ def _is_code(end: End, present: int) -> bool:
     if end.is_far and abs(value) >= MIN_SIZE and _is_repeated(value, MIN_NINES, "9"):
         return True
     if end.count < max(MIN_CELLS, MIN_SHARE * present) or end.distinct < MIN_OTHERS:
-        return False
+        return end.count >= MIN_CELLS and end.is_off_scale
     if value == 0:
         return end.is_far or (end.is_beyond and end.count <= MAX_ZEROS * present)
     if value > 0:

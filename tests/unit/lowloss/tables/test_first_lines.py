@@ -88,3 +88,73 @@ def test_numbers_in_a_header_are_told_where_few_rise_or_fall(header: str, is_tol
     codes = [warning.code for warning in table.warnings]
     assert ("numbers_in_header" in codes) is is_told
     assert table.frame.height == 10
+
+
+AGENT = '"-" "Mozilla/5.0 (X11; Linux x86_64)"'
+REQUESTS = "".join(
+    f"10.0.0.{number % 7} - - [01/May/2024:08:{number:02}:00 +0000] "
+    f'"GET /page{number % 5}.html HTTP/1.1" {200 + number % 2} {number * 37} {AGENT}\n'
+    for number in range(40)
+)
+MESSAGES = "".join(
+    f"May  1 08:{number:02}:00 web01 nginx[{900 + number}]: response time 0.{number} ms, "
+    f"status {200 + number % 3}\n"
+    for number in range(40)
+)
+
+
+def test_log_of_a_server_with_the_names_of_programs_is_split_at_blanks() -> None:
+    table = read(REQUESTS)
+
+    assert (table.frame.height, table.frame.width) == (40, 9)
+    assert table.frame["column_7"].to_list() == [number * 37 for number in range(40)]
+    assert table.frame["column_9"][0] == "Mozilla/5.0 (X11; Linux x86_64)"
+
+
+def test_time_of_a_server_between_commas_splits_nothing() -> None:
+    rows = REQUESTS.replace("- - ", "-, ").replace('] "', '], "').replace('1" ', '1", ')
+
+    table = read("host,time,request,rest\n" + rows.replace("-, ", ", "))
+
+    assert table.frame.columns == ["host", "time", "request", "rest"]
+
+
+def test_messages_of_a_log_are_no_header_and_their_split_is_told() -> None:
+    table = read(MESSAGES)
+
+    assert table.frame.height == 40
+    assert {"no_header", "log_lines"} <= {warning.code for warning in table.warnings}
+
+
+def test_times_alone_and_remarks_are_no_lines_of_a_log() -> None:
+    rows = "".join(f"2024-05-01 08:{number:02}:00,fine {number}\n" for number in range(40))
+
+    table = read("time,remark\n" + rows)
+
+    assert "log_lines" not in {warning.code for warning in table.warnings}
+
+
+@pytest.mark.parametrize(
+    ("first", "row"),
+    [("run 1 of 9,seat A1", "run {0} of 9,seat A{1}"), ("N-017-3", "N-0{0}{1}-4")],
+)
+def test_words_that_differ_in_their_digits_alone_from_most_below_are_data(
+    first: str, row: str
+) -> None:
+    rows = "".join(row.format(2 + number % 7, number % 10) + "\n" for number in range(10))
+
+    assert read(f"{first}\n{rows}").frame.height == 11
+
+
+@pytest.mark.parametrize(
+    ("first", "row"),
+    [
+        ("item 1,item 2", "red {0},blue {1}"),
+        ("item 1 of 2,name", "item {0} of 2,item {1}"),
+        ("node1,node2", "node{0},node{1}5"),
+    ],
+)
+def test_words_of_another_kind_than_those_below_are_names(first: str, row: str) -> None:
+    rows = "".join(row.format(2 + number % 7, number % 10) + "\n" for number in range(10))
+
+    assert read(f"{first}\n{rows}").frame.columns == first.split(",")

@@ -254,3 +254,77 @@ def test_marks_that_made_no_numbers_make_none_later() -> None:
 
     assert read(cells).frame["x"].tail(5).to_list() == [None] * 5
     assert later.frame["x"].to_list() == [5, None, None, 3]
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (["85 kW (116 PS)", "110 kW (150 PS)"], "'9 kW (9 PS)'"),
+        (["4.5 out of 5 stars", "3 out of 5 stars"], "'9 out of 9 stars'"),
+    ],
+)
+def test_cells_of_one_form_are_not_said_to_have_several_units(cells: list[str], form: str) -> None:
+    detail = warning_of(read(cells * 10), "looks_numeric").detail
+
+    assert f"in one form (9 for a number: {form} in 20)" in detail
+    assert "not all" not in detail
+
+
+def test_days_and_months_without_years_are_named_so() -> None:
+    table = read([f"{day}.{month}." for month in (1, 2) for day in range(1, 29)])
+
+    assert table.frame["x"][0] == "1.1."
+    assert "are days and months" in warning_of(table, "looks_numeric").detail
+
+
+def test_documented_marks_of_missing_values_are_said_to_be_such() -> None:
+    table = read([*map(str, range(40, 80)), "DNF", "DNF", "\u2013"])
+
+    assert "say that there is no value" in warning_of(table, "unreadable_cells").detail
+
+
+def test_missing_marks_do_not_keep_a_column_from_being_numbers() -> None:
+    table = read([*map(str, range(40, 80)), *[":"] * 9, *["5 or 6"] * 7])
+
+    warning = warning_of(table, "mixed_cells")
+    assert (warning.count, warning.example) == (7, "5 or 6")
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_advised"),
+    [
+        (["1:04:25", "2:10:07"], False),
+        (["1:04:25", "12:07"], True),
+        (["+2:32", "+3:10"], True),
+        (["14h30", "9h05"], True),
+    ],
+)
+def test_other_meaning_of_a_clock_of_two_numbers_is_named_where_there_is_one(
+    cells: list[str], is_advised: bool
+) -> None:
+    assert ("write" in warning_of(read(cells * 9), "read_as_seconds").fix) == is_advised
+
+
+@pytest.mark.parametrize("mark", ["inf", "<LOD", "OVRFLW", "#DIV/0!"])
+def test_marks_that_say_more_than_that_there_is_no_value_cannot_be_read(mark: str) -> None:
+    table = read([*map(str, range(40, 80)), mark, mark])
+
+    assert table.frame["x"].null_count() == 2
+    assert "cannot be read" in warning_of(table, "unreadable_cells").detail
+
+
+@pytest.mark.parametrize("unit", ["l/100km", "l/100 km", "kcal/100 g"])
+def test_unit_for_a_hundred_of_another_one_is_a_unit(unit: str) -> None:
+    cells = [f"{number}.5 {unit}" for number in range(3, 12)]
+
+    table = read(cells)
+
+    assert table.frame["x"].to_list() == [number + 0.5 for number in range(3, 12)]
+    assert repr(unit) in warning_of(table, "units_removed").detail
+    assert read_later(cells, [f"7.25 {unit}"]).frame["x"].to_list() == [7.25]
+
+
+def test_other_digits_behind_a_number_are_no_unit() -> None:
+    cells = ["5 l/200 km", "6 l/200 km"] * 5
+
+    assert read(cells).frame["x"].to_list() == cells

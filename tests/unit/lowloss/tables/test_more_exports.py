@@ -97,10 +97,23 @@ def test_column_of_paces_has_minutes() -> None:
     assert fixes[1] == "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
 
 
+@pytest.mark.parametrize("name", ["Gap", "Rückstand", "time behind"])
+def test_gaps_behind_a_winner_are_minutes_and_seconds(name: str) -> None:
+    table = read(f"{name},place\n" + "+0:45,2\n+12:01,3\n+1:02:30,4\n" * 9)
+
+    assert table.frame.to_series(0).head(3).to_list() == [45, 721, 3750]
+
+
+def test_clocks_without_a_plus_in_a_column_of_gaps_are_hours() -> None:
+    table = read("Gap,place\n" + "0:45,2\n12:01,3\n" * 9)
+
+    assert table.frame["Gap"].head(2).to_list() == [2700, 43_260]
+
+
 CLOCKS = [f"{row % 24}.{row * 7 % 60:02}" for row in range(40)]
 
 
-@pytest.mark.parametrize("name", ["Ora", "time", "Uhrzeit", "departure_time"])
+@pytest.mark.parametrize("name", ["Ora", "time", "Uhrzeit", "departure_time", "Klo"])
 @pytest.mark.parametrize("others", [0, 10])
 def test_decimals_that_their_name_calls_times_are_told(name: str, others: int) -> None:
     more = "".join(f",c{position}" for position in range(others))

@@ -38,6 +38,19 @@ def test_every_column_has_a_name_of_its_own(names: tuple[str, ...], completed: l
     assert [warning.column for warning in warnings] == changed
 
 
+@pytest.mark.parametrize(
+    ("names", "is_advised"), [(("Sales 2024", "", ""), True), (("a", "", "c"), False)]
+)
+def test_lines_to_skip_are_advised_where_most_columns_have_no_name(
+    names: tuple[str, ...], is_advised: bool
+) -> None:
+    warnings: list[TableWarning] = []
+
+    complete_names(names, warnings)
+
+    assert ("skip_rows" in str(warnings[0].fix)) == is_advised
+
+
 def test_name_that_no_database_can_store_is_refused() -> None:
     with pytest.raises(TableInvalid, match="column 2 holds a NUL"):
         complete_names(["a", "b\0"], [])

@@ -100,3 +100,44 @@ def test_many_limits_in_most_cells_are_names() -> None:
     cells = [*NUMBERS[:30], *(f"<{number}" for number in range(5, 95, 5)), *["<5", "<10"] * 20]
 
     assert read(cells).frame["x"].to_list() == cells
+
+
+FEW = [f"{number / 4}" for number in range(40, 52)]
+
+
+@pytest.mark.parametrize("mark", ["MM", "offline", "[z]", "[x]", "[c]"])
+@pytest.mark.parametrize("count", [20, 200])
+def test_a_mark_that_says_so_is_missing_beside_few_different_numbers(mark: str, count: int) -> None:
+    table = read([*FEW * 2, *[mark] * count])
+
+    assert table.frame["x"].null_count() == count
+    assert warning_of(table, "unreadable_cells").example == mark
+
+
+@pytest.mark.parametrize("words", [["aus"], ["yes", "no"], ["shut", "open", "broken"]])
+def test_words_in_most_cells_that_keep_numbers_from_being_read_are_told(words: list[str]) -> None:
+    cells = [*FEW * 2, *words * 60]
+
+    table = read(cells)
+
+    assert table.frame["x"].to_list() == cells
+    warning = warning_of(table, "mixed_cells")
+    assert (warning.count, warning.example) == (60 * len(words), words[0])
+    assert "null_values" in warning.fix
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [*["red", "green"] * 60, *["1", "2", "3"] * 5],
+        [*["none given"] * 60, *(f"A{number}" for number in range(30))],
+        [*["red", "green", "blue", "grey"] * 20, *FEW],
+        ["offline", *["online"] * 40, "1", "2", "3"],
+    ],
+    ids=lambda cells: f"{cells[0]} {cells[-1]}",
+)
+def test_levels_without_enough_numbers_beside_them_are_not_told(cells: list[str]) -> None:
+    table = read(cells)
+
+    assert table.frame["x"].to_list() == cells
+    assert "mixed_cells" not in {warning.code for warning in table.warnings}

@@ -190,3 +190,19 @@ def test_name_that_begins_as_a_total_does_is_not_told() -> None:
     lines = [f"shop {n},{'Oslo' if n < 4 else 'Bergen'},{n}" for n in range(8)]
 
     assert told(read([*lines, "Total Recall,Oslo,6"], header="shop,town,x")) == []
+
+
+PAYMENTS = [f"0{n}/01/2024,shop {n},-{n}.5" for n in range(1, 9)]
+
+
+@pytest.mark.parametrize("label", ["Saldo finale", "Closing balance", "Endsaldo:", "Solde final"])
+def test_balance_below_payments_is_no_payment(label: str) -> None:
+    table = read([*PAYMENTS, f",{label},12345.67"], "date,what,amount")
+
+    assert table.frame.height == 8
+    assert "row_skipped" in {warning.code for warning in table.warnings}
+
+
+@pytest.mark.parametrize("row", ["09/01/2024,Saldo finale,1.5", "Saldo finale,x,1.5"])
+def test_balance_with_a_date_or_in_the_place_of_one_stays(row: str) -> None:
+    assert read([*PAYMENTS, row], "date,what,amount").frame.height == 9

@@ -233,3 +233,36 @@ def draw(seed: int) -> dict[str, list[float]]:
 @pytest.mark.parametrize("seed", range(5))
 def test_honest_numbers_are_not_told(seed: int) -> None:
     assert [(w.column, w.example) for w in warnings_of(**draw(seed))] == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([1.0, 2, 3, 4, 5], 99.0),
+        ([1.0, 2, 3, 4, 5], -9.0),
+        ([0.0, 1.0], -9.0),
+        ([0.0, 1.0], 99.0),
+        ([*map(float, range(11))], 77.0),
+    ],
+)
+def test_code_beside_the_answers_of_a_scale_is_told(answers: list[float], code: float) -> None:
+    (warning,) = warnings_of(t=answers * 20 + [code] * 7)
+
+    assert (warning.count, warning.example) == (7, f"{code:.10g}")
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "count"),
+    [
+        ([0.0, 1.0], -1.0, 30),  # against, neutral, for
+        ([0.0, 1.0], 9.0, 30),
+        ([*map(float, range(2, 8))], 99.0, 30),
+        ([0.0, 1.0], 99.0, 2),
+        ([0.0, 10.0, 50.0], 99.0, 30),  # no steps of a scale
+        ([10.0, 20.0, 30.0], 99.0, 30),
+    ],
+)
+def test_number_beside_few_others_that_may_be_one_of_them_is_not_told(
+    answers: list[float], code: float, count: int
+) -> None:
+    assert warnings_of(t=answers * 20 + [code] * count) == []
