@@ -18,6 +18,9 @@ export function prepareForms(root) {
       if (select.value) showTarget(select.dataset.go + encodeURIComponent(select.value));
     });
   }
+  for (const button of root.querySelectorAll("[data-another-kind]")) {
+    button.addEventListener("click", () => addKind(button));
+  }
   for (const form of root.querySelectorAll("#job")) {
     const show = () => {
       showEquivalents(form);
@@ -26,6 +29,14 @@ export function prepareForms(root) {
     form.addEventListener("input", show);
     show();
   }
+}
+
+function addKind(button) {
+  const rows = button.closest("[data-kinds]").querySelectorAll("[data-kind]");
+  const row = rows[rows.length - 1].cloneNode(true);
+  row.querySelector("[data-kind-column]").value = "";
+  rows[rows.length - 1].after(row);
+  row.querySelector("select").focus();
 }
 
 // What depends on the target is fetched anew; what was typed into the rest of the form stays.
@@ -110,7 +121,8 @@ export function showProblem(form, problem) {
   const entries = problem.errors?.length ? problem.errors : [problem];
   const rest = [];
   for (const entry of entries) {
-    const text = capitalize(entry.fix ? `${entry.detail}. What to do: ${entry.fix}` : entry.detail);
+    const fix = entry.fix && useFormWords(form, entry.fix);
+    const text = capitalize(fix ? `${entry.detail}. What to do: ${fix}` : entry.detail);
     const field = findField(form, entry.field);
     if (!field) {
       rest.push(entry.field && entry.field !== "body" ? `${entry.field}: ${text}` : text);
@@ -126,6 +138,14 @@ export function showProblem(form, problem) {
   }
   const alert = [...form.querySelectorAll('[role="alert"]')].pop();
   if (alert) alert.textContent = rest.length ? `${rest.join(" ")}.` : "";
+}
+
+// What the API calls the options of reading, in the labels of the form that has them.
+function useFormWords(form, text) {
+  const words = JSON.parse(form.querySelector("[data-words]")?.dataset.words ?? "{}");
+  if (!Object.keys(words).length) return text;
+  const names = Object.keys(words).map((name) => `\\b${name}\\b`);
+  return text.replace(new RegExp(names.join("|"), "g"), (name) => words[name]);
 }
 
 function openAround(field) {
@@ -231,17 +251,22 @@ function setPath(fields, path, value) {
 }
 
 // The options of the last reading, with those that the form has.
-function readQuery(form) {
+export function readQuery(form) {
   const options = JSON.parse(dataOf(form).options ?? "{}");
-  for (const input of form.querySelectorAll("[name]")) {
+  for (const input of form.querySelectorAll("[data-reading] [name]")) {
+    // What a file of this kind does not have.
+    if (input.closest("[data-of][hidden]")) continue;
     const value = input.name === "null_values" ? input.value.split("\n").filter(Boolean) : input.value;
     if (value.length) options[input.name] = value;
     else delete options[input.name];
   }
-  const column = form.querySelector("[data-kind-column]")?.value;
-  if (column) {
-    options.types = { ...options.types, [column]: form.querySelector("[data-kind-value]").value };
-  }
+  const kinds = [...form.querySelectorAll("[data-kind]")].map((row) => [
+    row.querySelector("[data-kind-column]").value,
+    row.querySelector("[data-kind-value]").value,
+  ]);
+  const chosen = kinds.filter(([column]) => column);
+  if (chosen.length) options.types = Object.fromEntries(chosen);
+  else if (kinds.length) delete options.types;
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(options)) {
     if (Array.isArray(value)) value.forEach((entry) => query.append(name, entry));
