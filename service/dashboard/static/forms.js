@@ -1,5 +1,7 @@
 // Forms that talk to the API: their fields become its JSON or query, its problems stand at fields.
 
+import { formatDuration } from "./durations.js";
+
 // A field named `dataset` hides its form's property of that name.
 const { get: getDataset } = Object.getOwnPropertyDescriptor(HTMLElement.prototype, "dataset");
 export const dataOf = (form) => getDataset.call(form);
@@ -306,16 +308,6 @@ function showTime(form) {
   form.querySelector("[data-time]").textContent =
     `${text}, and less where another trial is not expected to gain anything. The start of its ` +
     "process and the export of the model come on top.";
-}
-
-function formatDuration(seconds) {
-  const minutes = Math.floor(Math.round(seconds) / 60);
-  const parts = [
-    [Math.floor(minutes / 60), "h"],
-    [minutes % 60, "min"],
-    [Math.round(seconds) % 60, "s"],
-  ];
-  return parts.filter(([count]) => count).map((part) => part.join(" ")).join(" ") || "no time";
 }
 
 function capitalize(text) {
