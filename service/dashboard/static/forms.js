@@ -186,6 +186,7 @@ function readFields(form) {
     if (isSent(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
   }
   readTicks(form, fields, isSent);
+  readMoreTargets(form, fields);
   const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
   if (unticked.length) {
     setPath(fields, "features.exclude", unticked.map((tick) => tick.dataset.exclude));
@@ -201,6 +202,14 @@ function readTicks(form, fields, isSent) {
     if (options.some(isSent)) {
       setPath(fields, name, chosen.length === 1 ? chosen[0] : { choices: chosen });
     }
+  }
+}
+
+// A diagnosis of several targets; the one that was chosen is the first.
+function readMoreTargets(form, fields) {
+  const more = [...form.querySelectorAll("[data-more-target]:checked")];
+  if (more.length && fields.target) {
+    fields.target = [...new Set([fields.target, ...more.map((tick) => tick.dataset.moreTarget)])];
   }
 }
 
