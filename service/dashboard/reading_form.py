@@ -1,4 +1,4 @@
-"""The words of the form that reads a table: what messages say for the API, in the form's labels."""
+"""The words of the pages: what messages say for the API, by the labels of forms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ FORM_WORDS = {
     "give skip_rows": "fill in “Lines above the header”",
     "null_values": "“Also missing”",
     "date_format": "“Dates are”",
+    "set decimal to": "set “Decimal mark” to",
+    "set thousands to": "set “Between thousands” to",
+    "features.include names them": "a job that is sent by the API names them in features.include",
+    "space, insights.next_space": "space, which its report has",
     "give quote": "choose “Quote”",
 }
 """Names of the API's options of parsing, as messages have them, and what the form calls them.

@@ -358,3 +358,14 @@ def test_diagnosis_begins_at_its_dataset_and_shows_its_warnings(
     assert "name it in “Also missing”" in form.replace("Name it", "name it")
     assert "left out of models" not in form
     assert f'data-action="/v1/datasets/{dataset}/reread"' in form
+
+
+def test_warning_names_its_column_once(client: TestClient, store: Database) -> None:
+    named = TableWarning(code="c", column="Bib", count=1, detail="1 column ('Bib') counts", fix="f")
+    other = named.model_copy(update={"column": "Age", "detail": "one cell is odd"})
+    dataset = a_dataset(store, warnings=(named, other))
+
+    text = client.get(f"/datasets/{dataset}").text
+
+    assert "<li>1 column (&#39;Bib&#39;) counts." in text
+    assert "<li><b>Age</b>: one cell is odd." in text

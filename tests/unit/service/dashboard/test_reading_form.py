@@ -16,6 +16,11 @@ from service.dashboard.reading_form import use_form_words
         ),
         ("name -999 in null_values if it does", "name -999 in “Also missing” if it does"),
         ("or say skip_rows or quote", "or fill in “Lines above the header” or “Quote”"),
+        (
+            "continue the job with the proposed space, insights.next_space.",
+            "continue the job with the proposed space, which its report has.",
+        ),
+        ("set thousands to '.' if it is", "set “Between thousands” to '.' if it is"),
         ("check its quotes, or quote fields", "check its quotes, or quote fields"),
     ],
 )
