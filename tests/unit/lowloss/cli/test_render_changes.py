@@ -9,7 +9,11 @@ import pytest
 from lowloss.cli.rendering.changes import describe_change
 from tests.builders.diagnoses import a_recipe
 
-LAYERS = [{"units": 64, "activation": "relu"}, {"units": 64, "activation": "relu"}, {"units": 1}]
+LAYERS: list[dict[str, Any]] = [
+    {"units": 64, "activation": "relu"},
+    {"units": 64, "activation": "relu"},
+    {"units": 1},
+]
 
 
 @pytest.mark.parametrize(
