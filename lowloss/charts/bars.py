@@ -16,6 +16,9 @@ MIN_LENGTH = 60
 """Room for the longest bar; it is larger where the texts beside the bars are short."""
 MAX_NAME = 30
 GAP = 8
+WIDE_LETTERS = "mwMW%@"
+WIDER = 5
+"""By how many pixels these letters exceed others."""
 SMALL_WIDTH, SMALL_HEIGHT = 96, 24
 
 
@@ -38,8 +41,8 @@ def draw_bars(label: str, bars: Sequence[Bar], *, longest: float | None = None) 
         return ""
     ends = [end for bar in bars for end in (bar.value, *(bar.interval or ()))]
     full = longest or max(0.0, *ends) or -min(ends) or 1.0
-    before = round(max(width_of(clipped(bar.name, MAX_NAME)) for bar in bars)) + GAP
-    behind = round(max(width_of(bar.shown) for bar in bars)) + GAP
+    before = round(max(_room_of(clipped(bar.name, MAX_NAME)) for bar in bars)) + GAP
+    behind = round(max(_room_of(bar.shown) for bar in bars)) + GAP
     width = max(WIDTH, before + MIN_LENGTH + behind)
     scale = Scale(max(min(0.0, *ends), -full), full, before, width - behind)
     drawn = [_draw_bar(bar, scale, y=index * ROW_HEIGHT) for index, bar in enumerate(bars)]
@@ -48,6 +51,12 @@ def draw_bars(label: str, bars: Sequence[Bar], *, longest: float | None = None) 
         zero = scale.position(0)
         drawn.append(element("line", class_="zero", x1=zero, x2=zero, y1=0, y2=height))
     return picture("".join(drawn), width=width, height=height, label=label, class_="bars")
+
+
+def _room_of(name: str) -> float:
+    """Return the room of a text at its largest, 13 px on a phone, where wide letters count."""
+    wide = sum(letter in WIDE_LETTERS for letter in name)
+    return width_of(name) + WIDER * wide
 
 
 def _draw_bar(bar: Bar, scale: Scale, *, y: float) -> str:

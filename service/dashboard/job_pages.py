@@ -39,6 +39,7 @@ from lowloss.results import (
     TrialState,
 )
 from lowloss.results.losses import FIRST_TRY, RECIPE
+from lowloss.results.notes import describe_title
 from lowloss.results.ranking import rank_trials
 from lowloss.spec import Scope
 from service.dashboard.history import describe_resources, list_history
@@ -81,6 +82,8 @@ SHOWN_QUEUE = 100
 SHOWN_WORKERS = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
+MIN_COMPARED = 6
+"""How many completed trials the charts of hyperparameters need: fewer dots show nothing."""
 SHOWN_CURVES = 6
 SHOWN_COLUMNS = 12
 MAX_CURVES = 20
@@ -155,6 +158,8 @@ def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> R
         waiting=[job for job in shown if job.state is not JobState.running],
         lacks_worker=any(job.lacks_worker for job in shown),
         workers=workers,
+        # A job of another project has no page for this caller.
+        titles={job.id: describe_title(job) for job in shown},
         is_cut=len(jobs) > SHOWN_QUEUE,
     )
 
@@ -229,13 +234,16 @@ def _draw_charts(
     # A trial that waits for its job's next attempt is not being trained.
     is_running = job.state is JobState.running
     trained = [t for t in trials if is_running or t.state is not TrialState.running]
+    completed = sum(trial.state is TrialState.completed for trial in trials)
+    compared = trials if completed >= MIN_COMPARED else ()
     return {
         "scores": draw_scores(job, trials, address=address, **asdict(toggles)),
-        "space": draw_space(job, trials, address=address),
-        "slices": draw_hyperparameters(job, trials),
-        "pair": draw_pair(job, trials, address=address),
+        "space": draw_space(job, compared, address=address),
+        "slices": draw_hyperparameters(job, compared),
+        "pair": draw_pair(job, compared, address=address),
+        "least_compared": MIN_COMPARED if trials and not compared else None,
         "timeline": draw_timeline(trained, now=datetime.now(UTC), address=address),
-        "importances": draw_importances(outcome.insights),
+        "importances": draw_importances(outcome.insights if compared else None),
         "curves": draw_curves(curves, address=address),
         "predictions": draw_predictions(outcome.test_predictions, job.search.target),
         "columns": draw_column_importances(outcome.importances[:SHOWN_COLUMNS]),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lowloss.charts.columns import draw_column, draw_levels
 from lowloss.errors import Problem, StateConflict
-from lowloss.results import Column, Dataset, JobKind
+from lowloss.results import NOT_A_FEATURE, Column, Dataset, JobKind
 from lowloss.spec import JobSpec, Objective, RecipeScaling, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.losses import LOSSES
@@ -170,6 +170,7 @@ def show_new_diagnosis(
         request,
         "diagnose",
         choice=choice,
+        not_a_feature=NOT_A_FEATURE,
         recipe=json.dumps(RECIPE, indent=2),
         activations=list(ACTIVATIONS),
         losses=list(LOSSES),

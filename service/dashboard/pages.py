@@ -21,6 +21,7 @@ from lowloss.results.notes import describe_notes, describe_title
 from lowloss.spec import Scope
 from lowloss.wording import format_age
 from service.access.callers import CALLER, LOCAL
+from service.dashboard.reading_form import FORM_WORDS, use_form_words
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
 from service.store.events import EventKind
@@ -101,10 +102,12 @@ def _environment() -> Environment:
         "notes": describe_notes,
         "title": describe_title,
         "when": format_time,
+        "form_words": use_form_words,
         "ago": lambda time: format_age((datetime.now(UTC) - time).total_seconds()),
     }
     files = load_static_files()
     environment.globals |= {"static": files.address_of, "version": __version__}
+    environment.globals["form_words"] = FORM_WORDS
     environment.globals["event_kinds"] = " ".join(EventKind)
     return environment
 

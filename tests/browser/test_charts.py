@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from lowloss.results import Importance
+from service.store.jobs import record_outcome
 from tests.browser.conftest import NewPage, Site
 from tests.builders.store import a_claim, a_job, a_trial
 
@@ -129,3 +131,27 @@ def test_first_column_stays_while_a_phone_scrolls_a_table(
     assert after is not None
     assert scrolled > 100
     assert after["x"] == pytest.approx(before["x"], abs=1)
+
+
+def test_names_of_bars_are_whole_on_a_phone(new_page: NewPage, site: Site) -> None:
+    page = new_page(width=390)
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    importances = [
+        Importance(column=name, increase=0.5, sd=0.1).model_dump()
+        for name in ("promo", "MMMM", "a", "www")
+    ]
+    with site.store.transaction() as session:
+        record_outcome(session, fence, phase=None, importances=importances)
+    a_trial(site.store, fence, 1)
+
+    page.goto(f"{site.url}/jobs/{job}")
+
+    ends = page.locator(".chart.bars").evaluate(
+        """chart => {
+          const { left, right } = chart.getBoundingClientRect();
+          const texts = [...chart.querySelectorAll("text")].map((text) => text.getBoundingClientRect());
+          return texts.filter((text) => text.left < left || text.right > right).length;
+        }"""
+    )
+    assert ends == 0

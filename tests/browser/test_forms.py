@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from lowloss.results import JobState
+from lowloss.results import Column, ColumnKind, JobState
 from service.store.artifacts import NewArtifact, add_artifact
 from service.store.queue import finish_job
 from tests.browser.conftest import Site
-from tests.browser.test_walks import choose
-from tests.builders.store import a_blob, a_claim, a_job
+from tests.browser.test_walks import choose, drop, write
+from tests.builders.store import a_blob, a_claim, a_dataset, a_job_of, a_profile, a_spec
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,10 @@ def test_json_that_is_none_is_left_as_it_is(page: Page, site: Site, tmp_path: Pa
 
 
 def test_prediction_is_made_as_one_types(page: Page, site: Site) -> None:
-    job, fence = a_job(site.store), a_claim(site.store).fence
+    shop = Column(name="x", kind=ColumnKind.numeric, missing=0, distinct=40, min=1.0, max=130.0)
+    dataset = a_dataset(site.store, profile=(shop, *a_profile()[1:]))
+    job = a_job_of(site.store, a_spec(dataset))
+    fence = a_claim(site.store).fence
     card = a_blob(site.store, b"# card")
     with site.store.transaction() as session:
         add_artifact(session, fence, NewArtifact("model_card.md", "text/markdown", card, 6))
@@ -149,7 +152,45 @@ def test_prediction_is_made_as_one_types(page: Page, site: Site) -> None:
     expect(page.locator("output")).to_contain_text("y: ")
     value = float(page.get_by_label("x", exact=True).input_value())
     expect(page.locator("output")).to_have_text(f"y: {2 * value:,.6g}")
+    page.get_by_label("x", exact=True).fill("999")
+    expect(page.locator("output")).to_contain_text(
+        "x: 999 lies outside of what the table has, 1 to 130."
+    )
     # Not for each key that is pressed.
-    assert len(rows) < 3
+    assert len(rows) < 4
     page.get_by_label("x", exact=True).press_sequentially("e")
     expect(page.locator("output")).to_be_empty()
+
+
+def test_several_targets_are_diagnosed_from_the_form(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    table = "a,b,c\n" + "".join(f"{n},{n % 7},{n % 5}\n" for n in range(60))
+    page.goto(f"{site.url}/diagnose")
+    drop(page, write(tmp_path, "several.csv", table.encode()))
+    page.wait_for_url("**/diagnose?dataset=*")
+    page.get_by_label("Target, the column").select_option("b")
+    page.wait_for_url("**target=b")
+    page.get_by_text("Several targets").click()
+    for name in ("b", "c"):
+        page.locator(f"[data-more-target={name}]").check()
+    with page.expect_request("**/v1/diagnoses") as sent:
+        page.get_by_role("button", name="Find out why").click()
+
+    assert json.loads(sent.value.post_data or "")["target"] == ["b", "c"]
+
+
+def test_model_is_dropped_on_the_form_of_a_diagnosis(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    page.locator(".drop").evaluate(
+        """area => {
+          const data = new DataTransfer();
+          const recipe = { layers: [{ units: 21 }, { units: 1 }], loss: "huber" };
+          data.items.add(new File([JSON.stringify(recipe)], "recipe.json"));
+          area.dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+        }"""
+    )
+
+    expect(page.get_by_label("Units of the hidden layers")).to_have_value("21")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
-from playwright.sync_api import Dialog, expect
+from playwright.sync_api import Dialog, Route, expect
 
 from service.store.trials import record_epochs, start_trial
 from tests.browser.accessibility import find_faults
 from tests.browser.conftest import WIDTHS, NewPage, Site
-from tests.builders.store import a_claim, a_curve, a_job, some_hyperparameters
+from tests.builders.store import a_claim, a_curve, a_diagnosis_job, a_job, some_hyperparameters
 from tests.unit.service.dashboard.test_pages import filled_pages
 
 pytestmark = pytest.mark.slow
@@ -101,3 +104,45 @@ def test_open_page_does_not_grow(new_page: NewPage, site: Site) -> None:
         counts.add(page.evaluate("document.querySelectorAll('body > *, [data-live] > *').length"))
 
     assert len(counts) == 1
+
+
+def test_seconds_of_a_running_job_go_on_in_the_page(new_page: NewPage, site: Site) -> None:
+    page = new_page()
+    job = a_diagnosis_job(site.store)
+    a_claim(site.store)
+    page.clock.install()
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.resource_type))
+    page.goto(f"{site.url}/jobs/{job}/diagnosis")
+    used = page.locator(".progress [data-seconds]").last
+    expect(used).to_have_text(re.compile(r"^\d s$"))
+
+    page.clock.run_for(200_000)
+
+    expect(used).to_have_text(re.compile(r"^3 min 2\d s$"))
+    assert page.locator("progress").evaluate("bar => bar.value === bar.max")
+    assert "fetch" not in asked
+
+
+def test_running_job_is_shown_every_five_seconds_by_a_slow_server(
+    new_page: NewPage, site: Site
+) -> None:
+    page = new_page()
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    with site.store.transaction() as session:
+        start_trial(session, fence, 1, seed=1, hyperparameters=some_hyperparameters())
+    page.goto(f"{site.url}/jobs/{job}")
+
+    def answer_slowly(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route(f"**/jobs/{job}", answer_slowly)
+    line, drawn = page.locator("path.line"), ""
+    for epoch in (2, 3, 4):
+        with site.store.transaction() as session:
+            record_epochs(session, fence, {1: a_curve(epoch)})
+        # One per cent of the time, alone, would be a pause of 50 s.
+        expect(line).not_to_have_attribute("d", drawn, timeout=15_000)
+        drawn = line.get_attribute("d") or ""

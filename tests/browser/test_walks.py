@@ -299,8 +299,8 @@ def test_every_reading_adds_to_the_last(page: Page, site: Site, tmp_path: Path) 
         if not page.get_by_role("button", name="Read anew").is_visible():
             page.get_by_text("Was something read wrongly?").click()
         page.get_by_label("Also missing").fill("k.A.\nx")
-        page.locator("[data-kind-column]").select_option(column)
-        page.locator("[data-kind-value]").select_option("category")
+        page.locator("[data-kind-column]").last.select_option(column)
+        page.locator("[data-kind-value]").last.select_option("category")
         page.get_by_role("button", name="Read anew").click()
         page.wait_for_url(re.compile(f"^(?!{re.escape(first)}$).*/datasets/ds_"))
 

@@ -34,6 +34,9 @@ def test_diagnosis_names_the_cause_and_hands_out_its_page(client: Client, tmp_pa
     assert job.outcome.diagnosis is not None
     assert job.outcome.diagnosis.causes[0] is Cause.wrong_output
     assert diagnosis.findings[0].cause is Cause.wrong_output
+    # Those of the last seconds, too.
+    assert job.outcome.trainings is not None
+    assert job.outcome.trainings >= len(diagnosis.experiments)
     names = {artifact.name for artifact in client.artifacts(job.id)}
     handed_out = {"diagnosis.json", "report.html", "remedied.json", "train.py", "table.csv"}
     assert names == handed_out

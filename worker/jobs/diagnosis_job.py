@@ -80,7 +80,9 @@ def run_diagnosis(
         on_phase=progress.on_phase,
         on_training=progress.on_training,
     )
-    reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"))
+    # The last count may not be reported yet; in a search it is no news.
+    counted = {} if sound_recipes is not None else {"trainings": progress.trainings}
+    reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"), **counted)
     return diagnosis
 
 
@@ -91,7 +93,7 @@ class _Progress:
         self._reporter = reporter
         self._within = within
         self._phase = ""
-        self._has_trained = False
+        self.trainings = 0
         self._reported_at = time.monotonic()
 
     def on_phase(self, name: str) -> None:
@@ -99,13 +101,13 @@ class _Progress:
         self._reporter.phase(name, within=self._within)
 
     def on_training(self, count: int) -> None:
-        self._has_trained = True
+        self.trainings = count
         if time.monotonic() - self._reported_at >= PROGRESS_SECONDS:
             self._reported_at = time.monotonic()
             self._reporter.phase(self._phase, within=self._within, trainings=count)
 
     def should_continue(self) -> bool:
-        if not self._has_trained:
+        if not self.trainings:
             self._reporter.raise_if_cancelled()
         return self._reporter.should_continue()
 

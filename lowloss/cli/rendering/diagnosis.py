@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 
 from rich.console import Console
 from rich.text import Text
 
+from lowloss.cli.rendering.changes import describe_change
 from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding
 from lowloss.results.losses import (
     RECIPE,
@@ -19,6 +19,7 @@ from lowloss.results.losses import (
     list_losses,
     list_targets,
 )
+from lowloss.spec import Recipe
 from lowloss.wording import (
     counted,
     format_duration,
@@ -55,7 +56,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
         _print_wrapped(out, sentence, indent=INDENT, hanging=2)
     for position, finding in enumerate(diagnosis.harmful, start=1):
         out.print()
-        _show_finding(position, finding, out)
+        _show_finding(position, finding, diagnosis.recipe, out)
     out.print()
     for state, heading in OTHERS.items():
         for finding in diagnosis.others:
@@ -71,7 +72,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     _print_wrapped(out, _describe_basis(diagnosis))
 
 
-def _show_finding(position: int, finding: Finding, out: Console) -> None:
+def _show_finding(position: int, finding: Finding, recipe: Recipe, out: Console) -> None:
     heading = f"{position}. {describe_causes(finding)} ({describe_severity(finding)})"
     _print_wrapped(out, heading, style="bold")
     _print_wrapped(out, finding.sentence, indent=INDENT)
@@ -85,7 +86,7 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
     if finding.remedy is not None:
         _print_wrapped(out, f"remedy: {finding.remedy.text}", indent=INDENT)
         if finding.remedy.change:
-            change = json.dumps(finding.remedy.change, ensure_ascii=False)
+            change = describe_change(finding.remedy.change, recipe)
             _print_wrapped(out, f"recipe: {change}", indent=INDENT, hanging=2)
         _show_code(finding.remedy.code, out)
     for other in finding.alternatives:

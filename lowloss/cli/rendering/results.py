@@ -133,13 +133,16 @@ def _measure_progress(job: Job) -> tuple[float, float | None]:
 
 
 def _log_lines(console: Console) -> Callable[[Job, str], None]:
-    printed_at = float("-inf")
+    printed_at, printed = float("-inf"), ""
 
     def show(job: Job, phase: str) -> None:
-        nonlocal printed_at
-        if time.monotonic() - printed_at >= LOG_SECONDS or job.state.is_finished:
-            printed_at = time.monotonic()
-            console.print(f"{phase:<10} {describe_progress(job)}")
+        nonlocal printed_at, printed
+        line = f"{phase:<10} {describe_progress(job)}"
+        # The end is told by the last event, and again by the last look.
+        is_news = line != printed or not job.state.is_finished
+        if is_news and (time.monotonic() - printed_at >= LOG_SECONDS or job.state.is_finished):
+            printed_at, printed = time.monotonic(), line
+            console.print(line)
 
     return show
 

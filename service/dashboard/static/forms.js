@@ -1,5 +1,7 @@
 // Forms that talk to the API: their fields become its JSON or query, its problems stand at fields.
 
+import { formatDuration } from "./durations.js";
+
 // A field named `dataset` hides its form's property of that name.
 const { get: getDataset } = Object.getOwnPropertyDescriptor(HTMLElement.prototype, "dataset");
 export const dataOf = (form) => getDataset.call(form);
@@ -18,6 +20,9 @@ export function prepareForms(root) {
       if (select.value) showTarget(select.dataset.go + encodeURIComponent(select.value));
     });
   }
+  for (const button of root.querySelectorAll("[data-another-kind]")) {
+    button.addEventListener("click", () => addKind(button));
+  }
   for (const form of root.querySelectorAll("#job")) {
     const show = () => {
       showEquivalents(form);
@@ -26,6 +31,14 @@ export function prepareForms(root) {
     form.addEventListener("input", show);
     show();
   }
+}
+
+function addKind(button) {
+  const rows = button.closest("[data-kinds]").querySelectorAll("[data-kind]");
+  const row = rows[rows.length - 1].cloneNode(true);
+  row.querySelector("[data-kind-column]").value = "";
+  rows[rows.length - 1].after(row);
+  row.querySelector("select").focus();
 }
 
 // What depends on the target is fetched anew; what was typed into the rest of the form stays.
@@ -110,7 +123,8 @@ export function showProblem(form, problem) {
   const entries = problem.errors?.length ? problem.errors : [problem];
   const rest = [];
   for (const entry of entries) {
-    const text = capitalize(entry.fix ? `${entry.detail}. What to do: ${entry.fix}` : entry.detail);
+    const fix = entry.fix && useFormWords(form, entry.fix);
+    const text = capitalize(fix ? `${entry.detail}. What to do: ${fix}` : entry.detail);
     const field = findField(form, entry.field);
     if (!field) {
       rest.push(entry.field && entry.field !== "body" ? `${entry.field}: ${text}` : text);
@@ -126,6 +140,14 @@ export function showProblem(form, problem) {
   }
   const alert = [...form.querySelectorAll('[role="alert"]')].pop();
   if (alert) alert.textContent = rest.length ? `${rest.join(" ")}.` : "";
+}
+
+// What the API calls the options of reading, in the labels of the form that has them.
+function useFormWords(form, text) {
+  const words = JSON.parse(form.querySelector("[data-words]")?.dataset.words ?? "{}");
+  if (!Object.keys(words).length) return text;
+  const names = Object.keys(words).map((name) => `\\b${name}\\b`);
+  return text.replace(new RegExp(names.join("|"), "g"), (name) => words[name]);
 }
 
 function openAround(field) {
@@ -164,6 +186,7 @@ function readFields(form) {
     if (isSent(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
   }
   readTicks(form, fields, isSent);
+  readMoreTargets(form, fields);
   const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
   if (unticked.length) {
     setPath(fields, "features.exclude", unticked.map((tick) => tick.dataset.exclude));
@@ -179,6 +202,14 @@ function readTicks(form, fields, isSent) {
     if (options.some(isSent)) {
       setPath(fields, name, chosen.length === 1 ? chosen[0] : { choices: chosen });
     }
+  }
+}
+
+// A diagnosis of several targets; the one that was chosen is the first.
+function readMoreTargets(form, fields) {
+  const more = [...form.querySelectorAll("[data-more-target]:checked")];
+  if (more.length && fields.target) {
+    fields.target = [...new Set([fields.target, ...more.map((tick) => tick.dataset.moreTarget)])];
   }
 }
 
@@ -231,17 +262,22 @@ function setPath(fields, path, value) {
 }
 
 // The options of the last reading, with those that the form has.
-function readQuery(form) {
+export function readQuery(form) {
   const options = JSON.parse(dataOf(form).options ?? "{}");
-  for (const input of form.querySelectorAll("[name]")) {
+  for (const input of form.querySelectorAll("[data-reading] [name]")) {
+    // What a file of this kind does not have.
+    if (input.closest("[data-of][hidden]")) continue;
     const value = input.name === "null_values" ? input.value.split("\n").filter(Boolean) : input.value;
     if (value.length) options[input.name] = value;
     else delete options[input.name];
   }
-  const column = form.querySelector("[data-kind-column]")?.value;
-  if (column) {
-    options.types = { ...options.types, [column]: form.querySelector("[data-kind-value]").value };
-  }
+  const kinds = [...form.querySelectorAll("[data-kind]")].map((row) => [
+    row.querySelector("[data-kind-column]").value,
+    row.querySelector("[data-kind-value]").value,
+  ]);
+  const chosen = kinds.filter(([column]) => column);
+  if (chosen.length) options.types = Object.fromEntries(chosen);
+  else if (kinds.length) delete options.types;
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(options)) {
     if (Array.isArray(value)) value.forEach((entry) => query.append(name, entry));
@@ -281,16 +317,6 @@ function showTime(form) {
   form.querySelector("[data-time]").textContent =
     `${text}, and less where another trial is not expected to gain anything. The start of its ` +
     "process and the export of the model come on top.";
-}
-
-function formatDuration(seconds) {
-  const minutes = Math.floor(Math.round(seconds) / 60);
-  const parts = [
-    [Math.floor(minutes / 60), "h"],
-    [minutes % 60, "min"],
-    [Math.round(seconds) % 60, "s"],
-  ];
-  return parts.filter(([count]) => count).map((part) => part.join(" ")).join(" ") || "no time";
 }
 
 function capitalize(text) {

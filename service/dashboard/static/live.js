@@ -1,10 +1,17 @@
 // Live pages: when something happened, the page is fetched again and its changed parts are swapped.
 
+import { formatDuration } from "./durations.js";
+
 const LEAST_MS = 1500;
-// A page takes at most this share of the server's time, however long it takes to make.
+// A page takes about this share of the server's time; but a job that runs is never shown more rarely
+// than every five seconds, however long a busy machine takes to make the page.
 const SHARE = 0.01;
+const MOST_MS = 5000;
+// Events that come together are shown together.
+const TOGETHER_MS = 200;
 
 export function keepLive(prepare) {
+  setInterval(tick, 1000);
   const main = document.querySelector("main");
   const refresher = new Refresher(prepare);
   if (main.dataset.events) {
@@ -13,6 +20,19 @@ export function keepLive(prepare) {
     setInterval(() => document.hidden || refresher.request(), 1000 * Number(main.dataset.poll));
   }
   document.addEventListener("lowloss:changed", () => refresher.request({ isUrgent: true }));
+}
+
+// Seconds of a job that runs go on between two looks at the server, those that are left go down.
+const shownAt = new WeakMap();
+
+function tick() {
+  for (const part of document.querySelectorAll("[data-seconds]")) {
+    if (!shownAt.has(part)) shownAt.set(part, performance.now());
+    const passed = (performance.now() - shownAt.get(part)) / 1000;
+    const seconds = Number(part.dataset.seconds) + Number(part.dataset.direction) * passed;
+    if (part.matches("progress")) part.value = Math.min(seconds, part.max);
+    else part.textContent = formatDuration(Math.max(0, seconds));
+  }
 }
 
 // A hidden page holds no connection: a browser has six for all pages of a server.
@@ -45,7 +65,7 @@ class Refresher {
     this.prepare = prepare;
     this.isWaiting = false;
     this.isStale = false;
-    this.pause = LEAST_MS;
+    this.next = 0;
   }
 
   // However many events come, there is one request at a time, and a pause between two. What comes
@@ -56,7 +76,8 @@ class Refresher {
       return;
     }
     this.isWaiting = true;
-    setTimeout(() => this.run(), isUrgent ? 0 : this.pause);
+    const pause = Math.max(TOGETHER_MS, this.next - performance.now());
+    setTimeout(() => this.run(), isUrgent ? 0 : pause);
   }
 
   async run() {
@@ -67,7 +88,8 @@ class Refresher {
     } catch {
       this.isStale = true;
     }
-    this.pause = Math.max(LEAST_MS, (performance.now() - begin) / SHARE);
+    const end = performance.now();
+    this.next = end + Math.min(MOST_MS, Math.max(LEAST_MS, (end - begin) / SHARE));
     this.isWaiting = false;
     if (this.isStale) this.request();
   }
@@ -97,6 +119,8 @@ class Refresher {
     const scrolls = [...part.querySelectorAll(".wide")].map((wide) => wide.scrollLeft);
     const focus = indexOfFocus(part);
     part.replaceChildren(...successor.childNodes);
+    // From now on.
+    tick();
     part.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? details.open));
     part.querySelectorAll(".wide").forEach((wide, i) => (wide.scrollLeft = scrolls[i] ?? 0));
     this.prepare(part);

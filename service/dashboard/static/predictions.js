@@ -64,10 +64,27 @@ function askForRow(form) {
 }
 
 function showPrediction(form, answer) {
-  const warnings = (answer?.warnings ?? []).map((warning) => warning.detail).join(". ");
+  const told = answer?.warnings ?? [];
+  const known = new Set(told.map((warning) => warning.column));
+  const unseen = answer ? listUnseen(form, known) : [];
+  const warnings = [...told.map((warning) => warning.detail), ...unseen].join(". ");
   const output = form.querySelector("output");
   output.textContent = answer === undefined ? "" : describePrediction(answer);
   if (warnings) output.append(Object.assign(document.createElement("p"), { className: "quiet", textContent: `${warnings}.` }));
+}
+
+// What the table never had: of that a model only guesses.
+function listUnseen(form, known) {
+  const numbers = [...form.querySelectorAll("[data-least]")].filter((input) => input.value !== "");
+  return numbers
+    .filter((input) => !known.has(input.dataset.column))
+    .map(describeUnseen)
+    .filter(Boolean);
+}
+
+function describeUnseen({ value, dataset: { column, least, most } }) {
+  if (isNaN(Number(value)) || (Number(value) >= Number(least) && Number(value) <= Number(most))) return "";
+  return `${column}: ${value} lies outside of what the table has, ${Number(least)} to ${Number(most)}`;
 }
 
 function describePrediction(answer) {

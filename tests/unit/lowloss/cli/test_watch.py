@@ -63,7 +63,7 @@ def test_log_has_a_line_for_each_phase_that_lasts(monkeypatch: pytest.MonkeyPatc
 
     assert job.state is JobState.succeeded
     begins = [line.split()[0] for line in shown(console).splitlines()]
-    assert begins == ["queued", "search", "succeeded", "succeeded"]
+    assert begins == ["queued", "search", "succeeded"]
 
 
 def test_job_that_is_watched_late_is_not_read_once_an_event() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -14,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from lowloss.charts.inline import script_source
 from lowloss.results import (
+    NOT_A_FEATURE,
     Column,
     ColumnKind,
     Histogram,
@@ -29,7 +29,6 @@ from service.store.artifacts import NewArtifact, add_artifact
 from service.store.database import Database
 from service.store.jobs import record_outcome
 from service.store.queue import finish_job
-from service.store.workers import Activity, WorkerProcess, record_worker
 from tests.builders.live_server import counted_statements
 from tests.builders.store import (
     a_blob,
@@ -343,58 +342,30 @@ def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Data
     assert client.get(f"/jobs/{job}/files/model.keras").status_code == 404
 
 
-def test_queue_shows_what_runs_where_and_what_waits_in_its_order(
+def test_diagnosis_begins_at_its_dataset_and_shows_its_warnings(
     client: TestClient, store: Database
 ) -> None:
-    a_job(store, name="first one")
-    a_job(store, name="urgent", priority=5)
-    a_job(store, name="second one")
-    a_trial(store, a_claim(store, "box-7").fence, 1)
+    warning = TableWarning(
+        code="c", count=1, rows=(1,), detail="one cell is odd", fix="name it in null_values"
+    )
+    news = warning.model_copy(update={"code": NOT_A_FEATURE, "detail": "left out of models"})
+    dataset = a_dataset(store, warnings=(warning, news))
 
-    text = client.get("/queue").text
+    of_dataset = client.get(f"/datasets/{dataset}").text
+    form = client.get(f"/diagnose?dataset={dataset}&target=y").text
 
-    running, waiting = text.split("<h2>Waiting</h2>")
-    assert "urgent" in running
-    assert "box-7" in running
-    assert waiting.index("first one") < waiting.index("second one")
-    assert "next in the queue" in waiting
-    assert "number 2 in the queue" in waiting
-    assert "No worker is running" in text
-
-
-def test_queue_shows_admins_the_workers(client: TestClient, store: Database) -> None:
-    a_job(store)
-    with store.transaction() as session:
-        process = WorkerProcess("wrk_1", "box-7", "1.0", 2, 8_000_000_000)
-        record_worker(session, process, Activity("job_of_another_project"))
-        waiting = Activity(waits_for="its <Ray> cluster")
-        record_worker(session, replace(process, id="wrk_2"), waiting)
-
-    text = client.get("/queue").text
-    workers = text.partition("<h2>Workers</h2>")[2]
-    assert "No worker is running" not in text
-    for part in ("box-7", "alive", "job_of_another_project", "8 GB", "its &lt;Ray&gt; cluster"):
-        assert part in workers
-    token = {"name": "t", "project": "default"}
-    admin = client.post("/v1/tokens", json=token | {"scope": "admin"}).json()["secret"]
-    headers = {"Authorization": f"Bearer {admin}"}
-    reader = client.post("/v1/tokens", json=token | {"scope": "read"}, headers=headers).json()
-    headers = {"Authorization": f"Bearer {reader['secret']}"}
-    assert "job_of_another_project" not in client.get("/queue", headers=headers).text
+    assert f'href="/diagnose?dataset={dataset}"' in of_dataset
+    assert "name it in “Also missing”" in form.replace("Name it", "name it")
+    assert "left out of models" not in form
+    assert f'data-action="/v1/datasets/{dataset}/reread"' in form
 
 
-def test_queue_without_a_worker_says_how_to_start_one(client: TestClient, store: Database) -> None:
-    assert "No job runs, and none waits" in client.get("/queue").text
+def test_warning_names_its_column_once(client: TestClient, store: Database) -> None:
+    named = TableWarning(code="c", column="Bib", count=1, detail="1 column ('Bib') counts", fix="f")
+    other = named.model_copy(update={"column": "Age", "detail": "one cell is odd"})
+    dataset = a_dataset(store, warnings=(named, other))
 
-    a_job(store, name="alone")
+    text = client.get(f"/datasets/{dataset}").text
 
-    assert "lowloss worker</code> starts one" in client.get("/queue").text
-
-
-def test_queue_of_a_paused_job_does_not_miss_a_worker(client: TestClient, store: Database) -> None:
-    a_job(store, name="at rest", state=JobState.paused)
-
-    text = client.get("/queue").text
-
-    assert "paused, until it is resumed" in text
-    assert "No worker is running" not in text
+    assert "<li>1 column (&#39;Bib&#39;) counts." in text
+    assert "<li><b>Age</b>: one cell is odd." in text

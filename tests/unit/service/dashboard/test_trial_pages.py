@@ -67,7 +67,7 @@ def test_job_that_has_ended_shows_the_curves_of_chosen_trials(
 ) -> None:
     job = a_job(store)
     fence = a_claim(store).fence
-    for number in range(1, 5):
+    for number in range(1, 7):
         a_trial(store, fence, number, score=float(number), learning_rate=0.01 * number)
     with store.transaction() as session:
         finish_job(session, fence, state=JobState.cancelled)
@@ -86,6 +86,21 @@ def test_job_that_has_ended_shows_the_curves_of_chosen_trials(
     assert "curve=2&amp;curve=3&amp;pruned=False" in chosen
     assert "Score against learning rate" in chosen
     assert len(statements) <= 3
+
+
+def test_few_trials_have_no_charts_of_hyperparameters(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number in range(1, 6):
+        a_trial(store, fence, number, score=float(number), learning_rate=0.01 * number)
+    few = client.get(f"/jobs/{job}").text
+    a_trial(store, fence, 6, score=0.5, learning_rate=0.5)
+
+    text = client.get(f"/jobs/{job}").text
+
+    sentence, chart = "drawn from 6 completed trials on", "Score against learning rate"
+    assert (sentence in few, chart in few) == (True, False)
+    assert (sentence in text, chart in text) == (False, True)
 
 
 def test_trial_shows_its_place_in_each_range(client: TestClient, store: Database) -> None:
