@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import re
+import statistics
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lowloss.tables.letters import FLOOR, Letters, Weights, load_letters
 
@@ -61,8 +60,6 @@ them."""
 ODD_CAPITAL, ODD_SMALL = 1e-4, 1e-2
 """How likely a capital is within a word of small letters, and a small letter within one of
 capitals, which some programs write."""
-
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -134,34 +131,41 @@ def _score(words: list[bytes], encoding: str, letters: Letters) -> float:
 
     Some words of another language may stand among them.
     """
-    weights_WL: Matrix = np.array([_weigh(word, encoding, letters) for word in words])
-    weights_WL = np.maximum(weights_WL, MIN_WEIGHT)
     eastern = set(itertools.chain(*EASTERN.values()))
     western = tuple(name for name in letters.languages if name not in eastern)
     languages = [letters.languages.index(name) for name in EASTERN.get(encoding, western)]
-    foreign_W1 = weights_WL.mean(axis=1, keepdims=True)
-    own_WL = weights_WL[:, languages]
-    own_WL = np.hstack([own_WL, own_WL.mean(axis=1, keepdims=True)])
-    return float(np.log(NATIVE * own_WL + (1 - NATIVE) * foreign_W1).sum(axis=0).max())
+    scores = [0.0] * (len(languages) + 1)
+    for word in words:
+        weights_L = [max(weight, MIN_WEIGHT) for weight in _weigh(word, encoding, letters)]
+        foreign = statistics.fmean(weights_L)
+        own = [weights_L[language] for language in languages]
+        own.append(statistics.fmean(own))
+        for position, weight in enumerate(own):
+            scores[position] += math.log(NATIVE * weight + (1 - NATIVE) * foreign)
+    return max(scores)
 
 
 def _weigh(word: bytes, encoding: str, letters: Letters) -> Weights:
     """Return how likely the letters of a word beyond ASCII are in each language, `(L,)`."""
     text = f"_{word.decode(encoding, 'replace')}_"
     small = [to_small(character) for character in text]
-    weights_L = np.ones(len(letters.languages))
+    weights_L: Weights = (1.0,) * len(letters.languages)
     for position, character in enumerate(text[1:-1], start=1):
         if character.isascii():
             continue
         before, behind = text[position - 1], text[position + 1]
         if not character.isalpha() or character in MARKS + MARKS_WITHIN:
-            weights_L *= _weigh_sign(character, before, behind)
+            sign = _weigh_sign(character, before, behind)
+            weights_L = tuple(weight * sign for weight in weights_L)
             continue
-        weights_L *= letters.weigh(small[position - 1], small[position], small[position + 1])
+        of_letter_L = letters.weigh(small[position - 1], small[position], small[position + 1])
+        odd = 1.0
         if character.isupper() and before.islower():
-            weights_L *= ODD_CAPITAL
+            odd = ODD_CAPITAL
         elif character.islower() and before.isupper() and behind.isupper():
-            weights_L *= ODD_SMALL
+            odd = ODD_SMALL
+        pairs = zip(weights_L, of_letter_L, strict=True)
+        weights_L = tuple(weight * of_letter * odd for weight, of_letter in pairs)
     return weights_L
 
 
