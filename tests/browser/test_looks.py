@@ -124,7 +124,7 @@ def test_seconds_of_a_running_job_go_on_in_the_page(new_page: NewPage, site: Sit
     assert "fetch" not in asked
 
 
-def test_running_job_is_shown_every_five_seconds_by_a_slow_server(
+def test_running_job_is_shown_every_nine_seconds_by_a_slow_server(
     new_page: NewPage, site: Site
 ) -> None:
     page = new_page()
@@ -144,5 +144,5 @@ def test_running_job_is_shown_every_five_seconds_by_a_slow_server(
         with site.store.transaction() as session:
             record_epochs(session, fence, {1: a_curve(epoch)})
         # One per cent of the time, alone, would be a pause of 50 s.
-        expect(line).not_to_have_attribute("d", drawn, timeout=15_000)
+        expect(line).not_to_have_attribute("d", drawn, timeout=20_000)
         drawn = line.get_attribute("d") or ""

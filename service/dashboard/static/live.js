@@ -4,9 +4,9 @@ import { formatDuration } from "./durations.js";
 
 const LEAST_MS = 1500;
 // A page takes about this share of the server's time; but a job that runs is never shown more rarely
-// than every five seconds, however long a busy machine takes to make the page.
+// than every nine seconds, however long a busy machine takes to make the page.
 const SHARE = 0.01;
-const MOST_MS = 5000;
+const MOST_MS = 9000;
 // Events that come together are shown together.
 const TOGETHER_MS = 200;
 
