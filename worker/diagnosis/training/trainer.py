@@ -86,7 +86,7 @@ class Trainer:
     should_continue: Callable[[], bool] = lambda: True
     on_training: Callable[[int], None] = lambda _: None
     judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
-    _views: dict[tuple[str, ...], Views] = field(init=False)
+    _views: dict[tuple[str, ...], Views] = field(init=False, default_factory=dict)
     _networks: CompiledNetworks = field(init=False, default_factory=CompiledNetworks)
     _uses: set[str] = field(init=False, default_factory=set)
     _constant_losses: dict[int, float] = field(init=False, default_factory=dict)
@@ -100,7 +100,6 @@ class Trainer:
     )
 
     def __post_init__(self) -> None:
-        self._views = {}
         self._began = self.clock() - self.executor.compile_seconds
 
     @property
@@ -280,7 +279,7 @@ class Trainer:
         return arrays, plans
 
     def _find_views(self, recipe: Recipe) -> Views:
-        """Return the columns as those see them that take the same ones as categories."""
+        """Return the columns as a recipe sees them; recipes of the same categories share them."""
         data = self.data.seen_by(recipe)
         if data.categories not in self._views:
             self._views[data.categories] = Views(data)
