@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from lowloss.results import Importance
 from service.store.jobs import record_outcome
@@ -39,13 +39,19 @@ def test_point_names_its_trial_and_leads_to_it(page: Page, job_address: str) -> 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Trial 3")
 
 
-def test_range_is_drawn_along_an_axis_and_reset_by_a_click(page: Page, job_address: str) -> None:
-    page.goto(job_address)
-    every = count_threads(page)
+def find_axis(page: Page) -> FloatRect:
+    """Bring the first axis into view, and return where it is."""
     axis = page.locator(".brush").first
     axis.scroll_into_view_if_needed()
     box = axis.bounding_box()
     assert box is not None
+    return box
+
+
+def test_range_is_drawn_along_an_axis_and_reset_by_a_click(page: Page, job_address: str) -> None:
+    page.goto(job_address)
+    every = count_threads(page)
+    box = find_axis(page)
     x, y = box["x"] + box["width"] / 2, box["y"]
 
     page.mouse.move(x, y)
@@ -82,10 +88,7 @@ def test_range_of_an_axis_is_chosen_with_the_keyboard(page: Page, job_address: s
 def test_finger_draws_a_range_and_the_page_stays(page: Page, job_address: str) -> None:
     page.goto(job_address)
     every = count_threads(page)
-    axis = page.locator(".brush").first
-    axis.scroll_into_view_if_needed()
-    box = axis.bounding_box()
-    assert box is not None
+    box = find_axis(page)
     before = page.evaluate("scrollY")
     fingers = page.context.new_cdp_session(page)
 
