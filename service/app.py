@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -286,6 +287,9 @@ def main() -> None:
     watch_parent(server.stop)
     # Uvicorn raises the signal again after it has stopped: a clean end would look like a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    # What is imported stays: a full collection that looks at all of it takes longer than a page.
+    gc.collect()
+    gc.freeze()
     with suppress(KeyboardInterrupt):
         server.run()
 
