@@ -49,12 +49,14 @@ def fit_features(
     embedded: frozenset[str] | None = None,
     is_limited: bool = True,
     own_max_levels: Mapping[str, int] | None = None,
+    codes: frozenset[str] = frozenset(),
 ) -> FittedFeatures:
     """Fit every transform on these rows: the training rows, and no other.
 
     Categories of many levels are embedded; those of `embedded` where it is given. Of some columns
     `own_max_levels` are told apart, of the others `max_levels`. Standard scaling that `is_limited`
-    cuts off what lies far beyond the training rows.
+    cuts off what lies far beyond the training rows. Piecewise scaling tells the values of columns
+    of `codes` apart.
     """
     limits = own_max_levels or {}
     inputs = input_names([column.name for column in columns])
@@ -63,7 +65,12 @@ def fit_features(
     numeric = tuple(
         replace(
             _fit_numeric(
-                column, inputs[column.name], raw.numeric_NR[:, i], scaling, is_limited=is_limited
+                column,
+                inputs[column.name],
+                raw.numeric_NR[:, i],
+                scaling,
+                is_limited=is_limited,
+                is_of_codes=column.name in codes,
             ),
             offset=raw.offsets.get(i),
         )
@@ -87,7 +94,13 @@ def as_matrix(features: FittedFeatures, *, matrix_columns: int) -> FittedFeature
 
 
 def _fit_numeric(
-    column: Column, name: str, values: FloatArray, scaling: Scaling, *, is_limited: bool
+    column: Column,
+    name: str,
+    values: FloatArray,
+    scaling: Scaling,
+    *,
+    is_limited: bool,
+    is_of_codes: bool,
 ) -> NumericFeature:
     present = values[~np.isnan(values)].astype(np.float64)
     is_by_rank = scaling in {"robust", "quantile", "piecewise"}
@@ -99,7 +112,8 @@ def _fit_numeric(
     if scaling == "quantile":
         knots, heights = _quantile_knots((present - center) / scale)
     elif scaling == "piecewise":
-        knots = _bin_ends((present - center) / scale)
+        scaled = (present - center) / scale
+        knots = _values(scaled) if is_of_codes else _bin_ends(scaled)
     is_cut = is_limited and scaling == "standard"
     limits = _limits((present - center) / scale) if is_cut else NO_LIMITS
     return NumericFeature(
@@ -165,6 +179,13 @@ def _bin_ends(scaled: Float64Array) -> tuple[float, ...]:
     ends = np.unique(_as_float32(quantiles))
     # A column of one value has one bin, at whose start it is.
     return tuple(map(float, ends)) if len(ends) > 1 else (float(ends[0]), float(ends[0]) + 1.0)
+
+
+def _values(scaled: Float64Array) -> tuple[float, ...]:
+    """Return the values of a column of codes that are not rare: a bin lies between two of them."""
+    values, rows = np.unique(_as_float32(scaled), return_counts=True)
+    frequent = values[rows >= RARE_ROWS]
+    return tuple(map(float, frequent)) if len(frequent) > 1 else _bin_ends(scaled)
 
 
 def _as_float32(quantiles: Float64Array) -> FloatArray:

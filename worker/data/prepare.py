@@ -15,6 +15,7 @@ from lowloss.spec import Choice, JobSpec, Scaling, Task
 from lowloss.tables.cells import format_label
 from lowloss.tables.table import Table
 from service.tables.check import MIN_SPLIT_ROWS, MIN_TRAIN_ROWS, CheckedJob
+from worker.data.codes import find_codes
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
@@ -290,9 +291,14 @@ def _embeddings(fits: list[FittedFold]) -> tuple[Embedding, ...]:
 def _features(
     labelled: LabelledRows, split: Split, scaling: Scaling, embedded: frozenset[str] | None
 ) -> FittedFeatures:
+    raw, codes = labelled.raw.take(split.train), frozenset[str]()
+    if scaling == "piecewise":
+        y, classes = labelled.y[split.train], len(labelled.target.labels)
+        codes = find_codes(labelled.columns, raw, y, classes=classes)
     features = fit_features(
         labelled.columns,
-        labelled.raw.take(split.train),
+        raw,
+        codes=codes,
         max_levels=labelled.max_levels,
         scaling=scaling,
         embedded=embedded,

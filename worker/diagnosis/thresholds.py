@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from worker.data import codes
+
 
 class Threshold(float):
     """A number that a measurement is compared with."""
@@ -37,12 +39,18 @@ IMBALANCE = Threshold(10, "rows of the largest over the smallest class", "SageMa
 FAR = Threshold(20, "interquartile ranges beyond the quartiles: an outlier", TUNED)
 MAX_FAR = Threshold(0.05, "share of rows above which such values are a heavy tail", TUNED)
 OUTLIER_SHARE = Threshold(0.5, "share of the squared distances that outliers have", CHOSEN)
-MIN_CODES = Threshold(5, "values of a column of codes, at least", CHOSEN)
-ROWS_PER_CODE = Threshold(4, "rows a value of such a column has on average, at least", CHOSEN)
-CODE_SHARE = Threshold(0.05, "share of the target's variance that its values explain", CHOSEN)
-CODES_BY_CHANCE = Threshold(3, "standard deviations of what chance explains", CHOSEN)
-JUMBLED = Threshold(0.5, "variance between neighbouring codes over that between all", CHOSEN)
-CURVED = Threshold(0.5, "share of what codes explain that a cubic curve does", CHOSEN)
+MIN_CODES = Threshold(codes.MIN_CODES, "values of a column of codes, at least", CHOSEN)
+ROWS_PER_CODE = Threshold(
+    codes.ROWS_PER_CODE, "rows a value of such a column has on average, at least", CHOSEN
+)
+CODE_SHARE = Threshold(
+    codes.CODE_SHARE, "share of the target's variance that its values explain", CHOSEN
+)
+CODES_BY_CHANCE = Threshold(codes.BY_CHANCE, "standard deviations of what chance explains", CHOSEN)
+JUMBLED = Threshold(
+    codes.JUMBLED, "variance between neighbouring codes over that between all", CHOSEN
+)
+CURVED = Threshold(codes.CURVED, "share of what codes explain that a cubic curve does", CHOSEN)
 LEAK_SCORE = Threshold(0.99, "R² or accuracy above chance, of one column's neighbours", RULES)
 LEAK_OTHERS = Threshold(0.3, "share of a constant loss that other columns take off", CHOSEN)
 ORDERED = Threshold(0.1, "distance of the last rows' target from that of the others", CHOSEN)

@@ -89,7 +89,12 @@ def _baseline(facts: Facts) -> Iterator[str]:
 
 
 def _codes(facts: Facts) -> Iterator[str]:
-    """Say that columns of codes do better as categories, where a first try measured that."""
+    """Say that columns of codes do better as categories, where a first try measured that.
+
+    Piecewise scaling tells their values apart.
+    """
+    if facts.winner.hyperparameters.scale_features == "piecewise":
+        return
     harmful = facts.diagnosis.harmful if facts.diagnosis is not None else ()
     taken = facts.job.search.features.categorical
     for finding in harmful:

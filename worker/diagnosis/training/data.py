@@ -17,6 +17,7 @@ from lowloss.tables.table import Table
 from lowloss.wording import counted
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import MIN_JUDGED_ROWS
+from worker.data.codes import MAX_CODES
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
@@ -32,9 +33,10 @@ Counts = NDArray[np.int64]
 MIN_ROWS = 2
 """One that trains and one that validates."""
 MAX_LEVELS = 64
-"""Levels of a category that are told apart: each has a column here."""
-MAX_CODES = 512
-"""The same of a column that the recipe names as a category: an Embedding is of many."""
+"""Levels of a category that are told apart: each has a column here.
+
+Of a column that the recipe names as a category MAX_CODES are: an Embedding is of many.
+"""
 MAX_FIT_COLUMNS = 1_000
 """Of more columns least squares take too long."""
 MAX_FIT_ROWS = 20_000

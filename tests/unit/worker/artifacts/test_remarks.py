@@ -262,3 +262,12 @@ def test_codes_that_a_first_try_wants_as_categories_are_named_unless_they_are_su
     features = spec.features.model_copy(update={"categorical": ("shop", "city")})
     job = facts.job.model_copy(update={"spec": spec.model_copy(update={"features": features})})
     assert remarks(dataclasses.replace(facts, job=job)) == ()
+
+
+def test_codes_are_not_named_where_the_winner_tells_their_values_apart() -> None:
+    codes = a_finding(Cause.codes_as_numbers, columns=("shop",))
+    facts = plain_facts(diagnosis=a_diagnosis(findings=(codes,)))
+    settings = facts.winner.hyperparameters.model_copy(update={"scale_features": "piecewise"})
+    winner = facts.winner.model_copy(update={"hyperparameters": settings})
+
+    assert remarks(dataclasses.replace(facts, trials=(winner,))) == ()

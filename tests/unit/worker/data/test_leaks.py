@@ -124,6 +124,20 @@ def test_no_fold_of_classes_sees_rows_that_it_does_not_train_on(strategy: str) -
     assert leaking == []
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_codes_are_told_from_numbers_by_the_rows_that_a_fold_trains_on(strategy: str) -> None:
+    rng = np.random.default_rng(3)
+    code = rng.integers(0, 20, 240)
+
+    leaking = leaking_folds(
+        some_columns() | {"code": code, "y": rng.normal(size=20)[code]},
+        validation=STRATEGIES[strategy],
+        preprocessing={"scale_features": "piecewise"},
+    )
+
+    assert leaking == []
+
+
 @pytest.mark.parametrize("scale_target", [True, False])
 def test_two_ways_of_scaling_see_no_more(scale_target: bool) -> None:
     leaking = leaking_folds(
