@@ -22,9 +22,16 @@ def describe_losses(folds: int) -> str:
     if folds == 1:
         return "Its losses by epoch; the faint line marks its best epoch."
     return (
-        f"Its losses by epoch, the mean of those of its {folds} folds that trained that long; the "
-        "faint line marks the median of the folds' best epochs. Each fold is scored at its own "
-        "best one: the score need not be a point of the curve."
+        f"Its losses by epoch{describe_folds(folds)}; the faint line marks the median of the "
+        "folds' best epochs. Each fold is scored at its own best one: the score need not be a "
+        "point of the curve."
+    )
+
+
+def describe_folds(folds: int) -> str:
+    """Say what a curve of several folds is of, behind what it is; nothing for one."""
+    return (
+        f", the mean of {folds} folds; one that has stopped stays at its best" if folds > 1 else ""
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lowloss import wording
-from lowloss.charts.curves import describe_losses
+from lowloss.charts.curves import describe_folds, describe_losses
 from lowloss.pages.changes import write_change
 from lowloss.results.losses import (
     describe_alternative,
@@ -40,6 +40,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "first_try_heading": head_first_try,
     "end": describe_trial_end,
     "losses_caption": describe_losses,
+    "of_folds": describe_folds,
     "capitalized": wording.capitalize,
     "change": write_change,
 }

@@ -37,9 +37,11 @@ class Continuation(Spec):
     def child_of(self, job_id: str, parent: JobSpec) -> JobSpec:
         """Return the JobSpec of a job that learns from another; raise pydantic's ValidationError.
 
-        Its random draws are new: without a seed of its own, it gets the parent's plus one.
+        Its random draws are new: without a seed of its own, it gets the parent's plus one. The rows
+        that validate and test stay: what the parent's trials were ranked by must not test.
         """
         spec = parent.model_dump(mode="json")
+        spec["validation"]["seed"] = parent.split_seed
         spec["seed"] = (parent.seed + 1) % (MAX_SEED + 1)
         if self.algorithm == "hyperband" and parent.pruning is None:
             # The parent's `auto` may have become null, and hyperband does not take null.

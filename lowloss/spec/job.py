@@ -130,7 +130,8 @@ class Validation(Spec):
     validation; `kfold` validates on each of `folds` parts in turn; `repeated` draws `folds`
     holdouts; `grouped` never splits rows with the same value of `column`; `ordered` validates on
     rows that come later by `column`, and tests on the last. `grouped` and `ordered` are a holdout
-    unless `folds` is set. A trial is trained on every fold, and scored by the mean.
+    unless `folds` is set. A trial is trained on every fold, and scored by the mean. Rows are drawn
+    by `seed`; by the job's where there is none.
     """
 
     strategy: Strategy = "auto"
@@ -138,6 +139,7 @@ class Validation(Spec):
     folds: Annotated[int, Field(ge=2, le=20), Number] | None = None
     column: Text | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: Seed | None = None
 
     @model_validator(mode="after")
     def _check_strategy_fields(self) -> Self:
@@ -287,6 +289,11 @@ class JobSpec(Spec):
     def targets(self) -> tuple[str, ...]:
         """The column to predict, as a diagnosis has its columns."""
         return (self.target,)
+
+    @property
+    def split_seed(self) -> int:
+        """What the rows that validate and test are drawn by."""
+        return self.seed if self.validation.seed is None else self.validation.seed
 
     def balances_classes(self, task: Task) -> bool:
         """Return whether every class has the same weight in training."""

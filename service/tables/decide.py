@@ -12,9 +12,9 @@ SCARCE_ROWS, FOLDS = 1000, 5
 def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
     """Choose five folds where rows are scarce: a fifth of them says too little of a trial.
 
-    A request that names another fraction has a holdout.
+    A request that names another fraction has a holdout. What the rows are drawn by is decided, too.
     """
-    validation = spec.validation
+    validation = spec.validation.model_copy(update={"seed": spec.split_seed})
     if validation.strategy != "auto":
         return validation
     is_scarce = dataset.rows - target.missing < SCARCE_ROWS

@@ -105,7 +105,7 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
         frame.width - 1 if table.is_matrix else None,
         max_levels,
     )
-    splits = split_rows(_traits(frame, spec, labelled), spec.validation, seed=spec.seed)
+    splits = split_rows(_traits(frame, spec, labelled), spec.validation, seed=spec.split_seed)
     for split in splits.folds:
         _check_split(labelled, split, splits.test)
     first, lowest = y[splits.folds[0].train], float(y.min())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 import time
@@ -281,11 +280,14 @@ def _describe(path: Path, media_type: str) -> NewArtifact:
 
 
 def as_curve(folded: FoldEpochs) -> Curve:
-    """Average the folds epoch by epoch, over those that came to it; null where not finite."""
-    epochs = [
-        [epoch for epoch in at_once if epoch is not None]
-        for at_once in itertools.zip_longest(*folded.values())
-    ]
+    """Average the folds epoch by epoch; null where not finite.
+
+    A fold that has stopped stays at its best epoch, whose weights it keeps: without it the mean of
+    the others would fall or rise by its absence alone.
+    """
+    begun = [epochs for epochs in folded.values() if epochs]
+    longest = max(map(len, begun), default=0)
+    epochs = list(zip(*(_stay_at_best(epochs, longest) for epochs in begun), strict=True))
 
     def values(of: Callable[[Epoch], float]) -> tuple[float | None, ...]:
         means = (sum(map(of, fold_epochs)) / len(fold_epochs) for fold_epochs in epochs)
@@ -296,3 +298,8 @@ def as_curve(folded: FoldEpochs) -> Curve:
         val_loss=values(lambda e: e.val_loss),
         penalised_loss=values(lambda e: e.penalised_loss),
     )
+
+
+def _stay_at_best(epochs: list[Epoch], count: int) -> list[Epoch]:
+    best = min(epochs, key=lambda epoch: (math.isnan(epoch.val_loss), epoch.val_loss))
+    return epochs + [best] * (count - len(epochs))

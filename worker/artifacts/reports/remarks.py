@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lowloss.results import Cause, DivergedRegion, TrialState
+from lowloss.results import Cause, Curve, DivergedRegion, TrialState
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
@@ -75,11 +75,12 @@ def _baseline(facts: Facts) -> Iterator[str]:
     theirs = best.test_metrics[metric]
     pair = f"{format_number(theirs)} against {format_number(ours)}"
     if not direction_of(metric).is_better(ours, theirs):
-        doubt = ", within noise" if is_within_noise(facts, best) else ""
+        is_in_doubt = is_within_noise(facts, best)
+        advice = "Other test rows might turn the two around" if is_in_doubt else "Use it"
         yield (
             f"The baseline {in_words(best.name)} is {'better' if theirs != ours else 'as good'} on "
-            f"the test rows{doubt}: "
-            f"{in_words(metric)} {pair}. Use it, or search longer or wider."
+            f"the test rows{', within noise' if is_in_doubt else ''}: {in_words(metric)} {pair}. "
+            f"{advice}; or search longer or wider."
         )
     elif is_within_noise(facts, best):
         yield (
@@ -174,15 +175,16 @@ def _worse_on_test(facts: Facts) -> Iterator[str]:
 
 
 def _overfit(facts: Facts) -> Iterator[str]:
-    trial = facts.winner
-    curve = facts.curves.get(trial.number)
-    if curve is None or not trial.best_epoch or trial.best_epoch > len(curve.loss):
+    curve = facts.curves.get(facts.winner.number, Curve())
+    pairs = zip(curve.val_loss, curve.loss, strict=True)
+    finite = [(loss, train) for loss, train in pairs if loss is not None and train is not None]
+    if not finite:
         return
-    train, validation = curve.loss[trial.best_epoch - 1], curve.val_loss[trial.best_epoch - 1]
-    if train is not None and validation is not None and train < OVERFIT_RATIO * validation:
+    validation, train = min(finite)
+    if train < OVERFIT_RATIO * validation:
         yield (
-            "The model overfits: at its best epoch the training loss is "
-            f"{format_number(train)}, the validation loss {format_number(validation)}. More rows, "
+            "The model overfits: where its validation loss is least, "
+            f"{format_number(validation)}, the training loss is {format_number(train)}. More rows, "
             "more dropout or L2, or narrower layers may help."
         )
 

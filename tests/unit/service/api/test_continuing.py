@@ -49,6 +49,17 @@ def test_child_has_its_parents_spec_with_the_changes(client: TestClient, store: 
     assert (job["name"], job["state"], spec["warm_start_from"]) == ("houses", "queued", [parent])
 
 
+@pytest.mark.parametrize("given", [{"seed": 7}, {"seed": 8, "validation": {"seed": 7}}])
+def test_child_is_judged_on_the_rows_of_its_parent(
+    client: TestClient, store: Database, given: dict[str, Any]
+) -> None:
+    parent = a_parent(store, **given)
+
+    spec = client.post(f"/v1/jobs/{parent}/continue", json={"seed": 3}).json()["spec"]
+
+    assert (spec["seed"], spec["validation"]["seed"]) == (3, 7)
+
+
 def test_child_without_changes_is_the_same_search_with_new_draws(
     client: TestClient, store: Database
 ) -> None:

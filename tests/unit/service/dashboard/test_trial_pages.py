@@ -180,8 +180,11 @@ def test_best_epoch_of_folds_is_said_to_be_their_median(
     of_holdout = client.get(f"/jobs/{holdout}/trials/1").text
 
     assert "the median of the best epochs of its 5 folds is" in of_folds
-    assert "the mean of those of its 5 folds that trained that long; the faint line" in of_folds
-    assert "of those of 5 folds that trained that long." in client.get(f"/jobs/{folds}").text
+    assert "the mean of 5 folds; one that has stopped stays at its best; the faint line" in of_folds
+    assert (
+        "the mean of 5 folds; one that has stopped stays at its best."
+        in client.get(f"/jobs/{folds}").text
+    )
     assert "the best was number" in of_holdout
     assert "the faint line marks its best epoch." in of_holdout
     assert "best epoch of 5 folds" in client.get(f"/jobs/{folds}/trials").text

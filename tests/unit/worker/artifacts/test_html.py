@@ -272,5 +272,8 @@ def test_curves_of_folds_say_what_they_are_the_mean_of(tmp_path: Path) -> None:
         write_report(path, some_facts(spec=spec))
         texts[strategy] = path.read_text(encoding="utf-8")
 
-    assert "the mean of those of 5 folds that trained that long. The dotted line" in texts["kfold"]
+    assert (
+        "the mean of 5 folds; one that has stopped stays at its best. The dotted line"
+        in texts["kfold"]
+    )
     assert "on one scale; the dotted line is the best epoch" in texts["holdout"]

@@ -94,7 +94,7 @@ CASES: dict[str, Callable[[], Facts]] = {
     "The winner was not confirmed: it was compared on one seed, not on 3": lambda: plain_facts(
         outcome={"confirmations": (Confirmation(trial=1, scores=(0.2,), mean=0.2, sd=0.0),)}
     ),
-    "The model overfits: at its best epoch the training loss is 0.1": lambda: plain_facts(
+    "The model overfits: where its validation loss is least, 0.4, the training loss is 0.1": lambda: plain_facts(
         curves={1: Curve(loss=(0.1,) * 30, val_loss=(0.4,) * 30, penalised_loss=(0.1,) * 30)}
     ),
     "2 trials of 10 (20 %) diverged": lambda: plain_facts(

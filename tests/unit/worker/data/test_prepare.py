@@ -40,6 +40,16 @@ def test_splits_follow_from_the_seed() -> None:
     assert first == again != other
 
 
+def test_rows_are_drawn_by_the_seed_of_the_validation_where_it_has_one(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", mixed_columns(100) | {"y": np.arange(100.0)})
+
+    def test_rows(seed: int, of_rows: int | None) -> list[int]:
+        given = {"strategy": "holdout", "seed": of_rows}
+        return prepared_from(path, "y", seed=seed, validation=given).splits.test.tolist()
+
+    assert test_rows(1, None) == test_rows(2, 1) == test_rows(1, 1) != test_rows(2, None)
+
+
 def test_every_class_is_in_every_split() -> None:
     classes = np.array([0] * 90 + [1] * 7 + [2] * 3)
 
