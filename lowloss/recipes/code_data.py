@@ -223,6 +223,39 @@ def prediction(recipe: Recipe, predicted: PredictedTargets) -> Section:
     )
 
 
+def result(recipe: Recipe, predicted: PredictedTargets) -> Section:
+    """Return the lines that print how good the network is: RMSE of numbers, else accuracy.
+
+    Rows that trained it are taken where none are reserved. What one unit that is no sigmoid answers
+    is no class yet.
+    """
+    rows, name = ("val", "validation") if is_validated(recipe) else ("train", "training")
+    answers, truth = f"model.predict(x_{rows}, verbose=0)", f"y_{rows}"
+    if predicted.is_of_numbers:
+        truth = f"y_{rows}.reshape(len(y_{rows}), -1)"
+        if has_scaled_target(recipe, predicted):
+            answers, truth = (f"y_scaler.inverse_transform({y})" for y in (answers, f"y_{rows}"))
+        measured = "RMSE", "np.sqrt(np.mean(np.square(answers - truth), axis=0))"
+    elif recipe.output.units > 1 and not predicted.has_several:
+        answers += ".argmax(axis=1)"
+        truth += ".argmax(axis=1)" if is_one_hot(recipe, predicted) else ""
+        measured = "accuracy", "np.mean(answers == truth)"
+    elif recipe.output.activation == "sigmoid":
+        # The larger one of two labels is what a sigmoid is near 1 for.
+        answers, truth = f"{answers} > 0.5", f"{truth}.reshape(len({truth}), -1) == y.max()"
+        measured = "accuracy", "np.mean(answers == truth)"
+    else:
+        return Section()
+    return Section(
+        (
+            f"answers = {answers}",
+            f"truth = {truth}",
+            f'print("{measured[0]} of the {name} rows:", {measured[1]})',
+        ),
+        ("import numpy as np",),
+    )
+
+
 def _format_scaler(recipe: Recipe, array: str, scaling: str, shape: str) -> Section:
     """Return the lines that scale `x` or `y`; `shape` is the code that shapes an array for it."""
     scaler = _SCALERS[scaling]

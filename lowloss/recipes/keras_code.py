@@ -44,6 +44,7 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
         network.mixup(read),
         network.fitting(read, predicted),
         data.prediction(read, predicted),
+        data.result(read, predicted),
     ]
     heading = (
         f"# Predicts {_name_targets(table)} ({table.task}): python train.py [FILE]\n"

@@ -79,6 +79,10 @@ optimizer = keras.optimizers.Adam(learning_rate=0.001)
 model.compile(optimizer=optimizer, loss="mean_squared_error")
 
 model.fit(x_train, y_train, epochs=10, batch_size=32)
+
+answers = model.predict(x_train, verbose=0)
+truth = y_train.reshape(len(y_train), -1)
+print("RMSE of the training rows:", np.sqrt(np.mean(np.square(answers - truth), axis=0)))
 """
 
 
