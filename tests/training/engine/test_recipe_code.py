@@ -84,6 +84,23 @@ WITH_SKIPS = REGRESSION | {
 }
 
 
+def write_table(recipe: Recipe, task: Task, folder: Path) -> tuple[Path, ScriptTable]:
+    """A CSV with a target of a task, and what a script of the recipe is told of it."""
+    classes = 2 if task is Task.binary else 3
+    y = X[:, 0] * 1000 if task is Task.regression else RNG.integers(0, classes, ROWS)
+    y = y + 5 if recipe.encode_labels else y
+    x = X.copy()
+    if recipe.missing == "mean":
+        x[::7, 1] = np.nan
+    path = folder / "table.csv"
+    frame = pl.DataFrame(x, schema=COLUMNS).with_columns(city=pl.Series(CITIES), y=y)
+    frame.fill_nan(None).write_csv(path)
+    labels = () if task is Task.regression else tuple(map(str, sorted(set(y.tolist()))))
+    targets = (TargetColumn("y", labels),)
+    table = ScriptTable("elsewhere.csv", targets, task, tuple(COLUMNS), categories=("city",))
+    return path, table
+
+
 def judge_by_hand(recipe: Recipe, names: dict[str, Any]) -> float:
     """RMSE or accuracy of a script's own `predict` on the raw rows that it held out."""
     is_last = recipe.validation_rows == "last"
@@ -141,18 +158,7 @@ def test_the_script_trains_the_recipe(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     recipe = Recipe.model_validate(given)
-    classes = 2 if task is Task.binary else 3
-    y = X[:, 0] * 1000 if task is Task.regression else RNG.integers(0, classes, ROWS)
-    y = y + 5 if recipe.encode_labels else y
-    x = X.copy()
-    if recipe.missing == "mean":
-        x[::7, 1] = np.nan
-    path = tmp_path / "table.csv"
-    frame = pl.DataFrame(x, schema=COLUMNS).with_columns(city=pl.Series(CITIES), y=y)
-    frame.fill_nan(None).write_csv(path)
-    labels = () if task is Task.regression else tuple(map(str, sorted(set(y.tolist()))))
-    targets = (TargetColumn("y", labels),)
-    table = ScriptTable("elsewhere.csv", targets, task, tuple(COLUMNS), categories=("city",))
+    path, table = write_table(recipe, task, tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py", str(path)])
     keras.utils.set_random_seed(0)
     names: dict[str, Any] = {}

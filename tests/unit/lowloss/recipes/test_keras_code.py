@@ -198,39 +198,6 @@ def test_more_layers_are_shown_as_the_whole_network() -> None:
     assert "keras.Sequential(" in changed({"layers": [{"units": 8}, {"units": 8}, {"units": 1}]})
 
 
-def test_early_stopping_is_shown_with_the_rows_that_it_watches() -> None:
-    change = {
-        "early_stopping": {"patience": 20, "restore_best_weights": True},
-        "validation_split": 0.2,
-        "epochs": 500,
-    }
-
-    assert (
-        changed(change)
-        == """\
-import keras
-from sklearn.model_selection import train_test_split
-
-x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.2, random_state=0)
-
-early_stopping = keras.callbacks.EarlyStopping(
-    monitor="val_loss",
-    patience=20,
-    restore_best_weights=True,
-)
-
-model.fit(
-    x_train,
-    y_train,
-    validation_data=(x_val, y_val),
-    epochs=500,
-    batch_size=32,
-    callbacks=[early_stopping],
-)
-"""
-    )
-
-
 def test_last_rows_are_shown_as_a_split_without_shuffling_and_back() -> None:
     last = BEFORE.with_changes({"validation_split": 0.2, "validation_rows": "last"})
     random = last.with_changes({"validation_rows": "random"})
