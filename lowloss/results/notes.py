@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lowloss.results import Job, JobState, Requested, Trial
-from lowloss.wording import capitalize, in_words, list_first
+from lowloss.spec import Needs
+from lowloss.wording import capitalize, counted, format_bytes, in_words, list_first
 
 NO_WORKER = "no worker is running: start one with `lowloss worker`"
 MAX_NAMES = 3
@@ -28,6 +29,10 @@ ENDINGS = {
     "paused": "was paused",
 }
 """How the attempt before this one ended, by the reason of the retry."""
+
+
+EXECUTORS = {"local": "a machine of its own to train on", "ray": "a Ray cluster"}
+"""How a worker trains that a job needs, by the executor."""
 
 
 SEARCH_ENDS = {
@@ -87,7 +92,18 @@ def _queue_position(job: Job) -> str | None:
 
 
 def _no_worker(job: Job) -> str | None:
-    return NO_WORKER if job.lacks_worker else None
+    if not job.lacks_worker:
+        return None
+    needs = describe_needs(job.spec.needs)
+    return f"no worker that runs has {needs}, which it needs" if needs else NO_WORKER
+
+
+def describe_needs(needs: Needs) -> str:
+    """Say what a job needs of its worker; "" where any will do."""
+    cores = None if needs.cores is None else counted(needs.cores, "core")
+    memory = None if needs.memory_bytes is None else f"{format_bytes(needs.memory_bytes)} of memory"
+    executor = None if needs.executor is None else EXECUTORS[needs.executor]
+    return " and ".join(part for part in (cores, memory, executor) if part is not None)
 
 
 def _attempt(job: Job) -> str | None:

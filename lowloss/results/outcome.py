@@ -12,6 +12,7 @@ from lowloss.results.diagnosis import Verdict
 from lowloss.results.insights import SearchInsights
 from lowloss.results.parts import Result
 from lowloss.results.predictions import PredictionSummary
+from lowloss.spec import ExecutorName
 
 
 class Baseline(Result):
@@ -90,7 +91,7 @@ class Outcome(Result):
     network of the best trial so far, `model_trial`; where that is null, the one the job ends with.
     """
 
-    executor: Literal["local", "ray"] | None = None
+    executor: ExecutorName | None = None
     nodes: int | None = None
     threads: int | None = None
     open_trials: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lowloss.results.parts import Result
+from lowloss.spec import ExecutorName
 
 
 class Worker(Result):
@@ -12,6 +13,7 @@ class Worker(Result):
 
     `name` is what a job's `worker` says. `seen_at` is when it last wrote that it runs; one that was
     not seen for 30 s is not `is_alive`. `job` is what it runs; null where it waits for one.
+    Cores and memory are its machine's, and its `executor` says where it trains: `local` or `ray`.
     `waits_for` are the words for what keeps it from working: a cluster, room on a disk.
     """
 
@@ -20,6 +22,7 @@ class Worker(Result):
     version: str
     cores: int
     memory_bytes: int
+    executor: ExecutorName = "local"
     job: str | None
     waits_for: str | None = None
     started_at: datetime

@@ -24,6 +24,7 @@ from lowloss.spec.job import (
     remaining,
 )
 from lowloss.spec.losses import LossName
+from lowloss.spec.needs import ExecutorName, Needs
 from lowloss.spec.objective import (
     REGRESSION_METRICS,
     Direction,
@@ -61,6 +62,7 @@ __all__ = [
     "DiagnosisBudget",
     "DiagnosisSpec",
     "Direction",
+    "ExecutorName",
     "Features",
     "Final",
     "Float",
@@ -69,6 +71,7 @@ __all__ = [
     "JobSpec",
     "LayerActivation",
     "LossName",
+    "Needs",
     "NewProject",
     "NewToken",
     "Objective",

@@ -33,6 +33,7 @@ class Continuation(Spec):
     final: Changes | None = None
     seed: Seed | None = None
     priority: Priority | None = None
+    needs: Changes | None = None
 
     def child_of(self, job_id: str, parent: JobSpec) -> JobSpec:
         """Return the JobSpec of a job that learns from another; raise pydantic's ValidationError.

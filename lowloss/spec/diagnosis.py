@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from lowloss.spec.job import Features, JobSpec, Name, Priority, Seed, Validation
+from lowloss.spec.needs import Needs
 from lowloss.spec.objective import Task
 from lowloss.spec.parameters import Number
 from lowloss.spec.parts import Spec, Text, wrong_value
@@ -72,6 +73,7 @@ class DiagnosisSpec(Spec):
     budget: DiagnosisBudget = DiagnosisBudget()
     seed: Seed = 0
     priority: Priority = 0
+    needs: Needs = Needs()
 
     @property
     def targets(self) -> tuple[str, ...]:

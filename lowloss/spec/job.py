@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from lowloss.spec.needs import Needs
 from lowloss.spec.objective import Objective, Task
 from lowloss.spec.parameters import (
     ActivationParameter,
@@ -284,6 +285,7 @@ class JobSpec(Spec):
     warm_start_from: Teachers = ()
     seed: Seed = 0
     priority: Priority = 0
+    needs: Needs = Needs()
 
     @property
     def targets(self) -> tuple[str, ...]:

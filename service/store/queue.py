@@ -17,7 +17,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import LeaseLost
@@ -45,6 +45,7 @@ from service.store.quotas import check_cpu_seconds, check_waiting_jobs, may_run,
 from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, ProjectRow
 from service.store.specs import find_kind, read_spec
 from service.store.totals import Total, add_to_total
+from service.store.workers import Offer, needs_no_more_than
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ def enqueue_job(
         task=task,
         spec=spec.model_dump(mode="json"),
         priority=spec.priority,
+        needs_cores=spec.needs.cores or 0,
+        needs_memory_bytes=spec.needs.memory_bytes or 0,
+        needs_executor=spec.needs.executor,
         outcome=outcome or {},
         max_attempts=max_attempts,
         events=0,
@@ -104,16 +108,19 @@ def enqueue_job(
     return job.id
 
 
-def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | None:
+def claim_job(
+    session: Session, owner: str, *, lease_seconds: float, offer: Offer | None = None
+) -> Claim | None:
     """Claim a job that is queued or whose lease has expired; else None.
 
-    Projects take turns; of one project, it is the most urgent and oldest job.
+    Projects take turns; of one project, it is the most urgent and oldest job that needs no more
+    than is on `offer`; without one, whatever it needs.
 
     An expired lease is a failure of its attempt. A job with `max_attempts` failures fails, and the
     next job is tried; so it is after one that is to be cancelled and has nothing to export, which
     is cancelled. It is no trial's fault: machines and networks go away, too.
     """
-    while (job := _find_claimable(session)) is not None:
+    while (job := _find_claimable(session, offer)) is not None:
         previous, outcome = job.attempt, AttemptOutcome.lease_expired
         # An attempt is open if, and only if, its lease has expired. Its totals come before those of
         # its phase, as where a worker ends its attempt: else transactions may wait for each other.
@@ -154,9 +161,9 @@ def end_dead_worker(session: Session, owner: str) -> None:
         _retry(session, job, outcome, error=error, retry_seconds=0.0)
 
 
-def _find_claimable(session: Session) -> JobRow | None:
+def _find_claimable(session: Session, offer: Offer | None) -> JobRow | None:
     """Lock and return the next job, whose project has its turn now."""
-    while (job := _find_next(session)) is not None:
+    while (job := _find_next(session, offer)) is not None:
         # One that has a turn already takes no other: its project runs it.
         if job.state == JobState.running or take_turn(session, job.project):
             break
@@ -178,7 +185,7 @@ def _claim_row(session: Session, job: JobRow, owner: str, *, lease_seconds: floa
     session.flush()
 
 
-def _find_next(session: Session) -> JobRow | None:
+def _find_next(session: Session, offer: Offer | None) -> JobRow | None:
     """Lock and return the next job of the project that has waited longest for its turn."""
     expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
     waiting = and_(
@@ -187,7 +194,7 @@ def _find_next(session: Session) -> JobRow | None:
     return session.scalars(
         select(JobRow)
         .join(ProjectRow, ProjectRow.name == JobRow.project)
-        .where(or_(waiting, expired))
+        .where(or_(waiting, expired), true() if offer is None else needs_no_more_than(offer))
         .order_by(ProjectRow.turn, JobRow.priority.desc(), JobRow.created_at, JobRow.id)
         .limit(1)
         .with_for_update(of=JobRow, skip_locked=True)

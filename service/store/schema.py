@@ -130,6 +130,7 @@ class WorkerRow(MappedTable):
     version: Mapped[str]
     cores: Mapped[int]
     memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    executor: Mapped[str] = mapped_column(default="local", server_default="local")
     job_id: Mapped[str | None]
     waits_for: Mapped[str | None]
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
@@ -208,6 +209,9 @@ class JobRow(MappedTable):
     reason: Mapped[str | None]
     requested: Mapped[str] = mapped_column(default=Requested.none)
     priority: Mapped[int] = mapped_column(default=0)
+    needs_cores: Mapped[int] = mapped_column(default=0, server_default="0")
+    needs_memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    needs_executor: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
     failures: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int]

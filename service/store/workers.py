@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import Exists
 
 from lowloss.results import Page, Worker
+from lowloss.spec import ExecutorName
 from service.store.cursors import ListOrder
 from service.store.database import utc_now
-from service.store.schema import WorkerRow
+from service.store.schema import JobRow, WorkerRow
 
 ALIVE_SECONDS = 30.0
 """How long after its last sign of life a worker counts as alive."""
@@ -21,14 +22,22 @@ NEWEST_FIRST = ListOrder(WorkerRow.started_at, WorkerRow.id)
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a worker has: the cores and the memory of its machine, and where it trains."""
+
+    cores: int
+    memory_bytes: int
+    executor: ExecutorName = "local"
+
+
+@dataclass(frozen=True)
 class WorkerProcess:
     """A process that runs jobs; its id is random, and of this run of it alone."""
 
     id: str
     name: str
     version: str
-    cores: int
-    memory_bytes: int
+    offer: Offer
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,8 @@ def record_worker(session: Session, process: WorkerProcess, activity: Activity) 
     if session.execute(update(WorkerRow).where(is_own).values(seen)).rowcount:  # type: ignore[attr-defined]
         return
     session.execute(delete(WorkerRow).where(WorkerRow.seen_at < utc_now(-FORGET_SECONDS)))
-    session.add(WorkerRow(**asdict(process), **seen))
+    columns = {"id": process.id, "name": process.name, "version": process.version}
+    session.add(WorkerRow(**columns, **asdict(process.offer), **seen))
 
 
 def remove_worker(session: Session, worker_id: str) -> None:
@@ -59,9 +69,19 @@ def remove_dead_worker(session: Session, name: str) -> None:
     session.execute(delete(WorkerRow).where(WorkerRow.name == name))
 
 
+def needs_no_more_than(offer: Offer | type[WorkerRow]) -> ColumnElement[bool]:
+    """Return the condition that a job needs no more than an offer, or than a worker has."""
+    return and_(
+        JobRow.needs_cores <= offer.cores,
+        JobRow.needs_memory_bytes <= offer.memory_bytes,
+        or_(JobRow.needs_executor.is_(None), JobRow.needs_executor == offer.executor),
+    )
+
+
 def has_worker() -> Exists:
-    """Return the condition that a worker is alive."""
-    return exists().where(WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS))
+    """Return the condition that a worker is alive that has what a job needs."""
+    is_alive = WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS)
+    return exists().where(is_alive, needs_no_more_than(WorkerRow)).correlate(JobRow)
 
 
 def list_workers(session: Session, *, cursor: str | None, limit: int) -> Page[Worker]:
@@ -82,6 +102,7 @@ def _make_worker(row: WorkerRow, *, is_alive: bool) -> Worker:
         version=row.version,
         cores=row.cores,
         memory_bytes=row.memory_bytes,
+        executor=row.executor,
         job=row.job_id,
         waits_for=row.waits_for,
         started_at=row.started_at,

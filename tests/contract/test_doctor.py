@@ -17,7 +17,7 @@ from service.maintenance.__main__ import FAILED, main
 from service.settings import Settings
 from service.store.database import Database
 from service.store.facts import DatabaseFacts, read_facts
-from service.store.workers import Activity, WorkerProcess, record_worker
+from service.store.workers import Activity, Offer, WorkerProcess, record_worker
 from tests.builders.store import use_later_schema
 
 Usage = namedtuple("Usage", "free")
@@ -42,7 +42,7 @@ def test_whole_server_is_ok_and_one_without_workers_is_warned_of(
 ) -> None:
     without = examine(database, folder)
     with database.transaction() as session:
-        record_worker(session, WorkerProcess("wrk_1", "box", "1.0", 2, 10**9), Activity())
+        record_worker(session, WorkerProcess("wrk_1", "box", "1.0", Offer(2, 10**9)), Activity())
 
     checks = examine(database, folder)
 

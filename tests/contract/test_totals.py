@@ -26,7 +26,7 @@ from service.store.quotas import set_quotas
 from service.store.requests import pause_job
 from service.store.schema import JobRow, WorkerRow
 from service.store.totals import Measures, Total, read_measures
-from service.store.workers import Activity, WorkerProcess, record_worker
+from service.store.workers import Activity, Offer, WorkerProcess, record_worker
 from tests.builders.live_server import counted_statements
 from tests.builders.store import a_claim, a_job, expire_lease
 
@@ -180,7 +180,7 @@ def test_counting_jobs_reads_no_row_of_a_finished_job(sqlite_database: Database)
 def test_workers_are_those_alive_by_whether_they_have_a_job(database: Database) -> None:
     with database.transaction() as session:
         for name, job_id in (("a", "job_1"), ("b", None), ("c", None), ("d", "job_2")):
-            process = WorkerProcess(f"wrk_{name}", name, "1.0", 2, 10**9)
+            process = WorkerProcess(f"wrk_{name}", name, "1.0", Offer(2, 10**9))
             record_worker(session, process, Activity(job_id))
     with database.transaction() as session:
         session.get_one(WorkerRow, "wrk_d").seen_at -= timedelta(seconds=31)

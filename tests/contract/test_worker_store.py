@@ -11,6 +11,7 @@ from service.store.workers import (
     ALIVE_SECONDS,
     FORGET_SECONDS,
     Activity,
+    Offer,
     WorkerProcess,
     list_workers,
     record_worker,
@@ -23,7 +24,7 @@ from worker.supervisor.presence import Presence
 
 
 def a_process(name: str) -> WorkerProcess:
-    return WorkerProcess(f"wrk_{name}", name, "1.0", 2, 8_000_000_000)
+    return WorkerProcess(f"wrk_{name}", name, "1.0", Offer(2, 8_000_000_000))
 
 
 def listed(database: Database) -> tuple[Worker, ...]:

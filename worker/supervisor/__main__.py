@@ -31,7 +31,8 @@ def main() -> None:
         sys.exit(f"lowloss: {error}")
     name = settings.worker_name or _name_of(os.getpid())
     supervisor = Supervisor(database, settings, name)
-    presence = Presence(database, describe_process(name), find_activity=lambda: supervisor.activity)
+    process = describe_process(name, supervisor.offer)
+    presence = Presence(database, process, find_activity=lambda: supervisor.activity)
     if predecessor := os.environ.get(PREDECESSOR):
         supervisor.take_over(settings.worker_name or _name_of(predecessor))
     for number in (signal.SIGTERM, signal.SIGINT):

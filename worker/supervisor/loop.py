@@ -41,6 +41,7 @@ from worker.supervisor.child import COMMAND, Child
 from worker.supervisor.collector import Collector
 from worker.supervisor.folders import has_room
 from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
+from worker.supervisor.presence import describe_offer
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ TICK_SECONDS = 0.2
 class Supervisor:
     """One worker: a loop over jobs, one at a time, each in a child process.
 
-    `activity` is what it does now.
+    `activity` is what it does now, and `offer` what it has: it takes jobs that need no more.
     """
 
     database: Database
@@ -64,6 +65,7 @@ class Supervisor:
     activity: Activity = field(default_factory=Activity)
 
     def __post_init__(self) -> None:
+        self.offer = describe_offer(self.settings)
         self._job_bytes = self.settings.job_bytes
         self._has_room = True
         self._collector = Collector(self.database)
@@ -133,7 +135,9 @@ class Supervisor:
         try:
             with self.database.transaction() as session:
                 self.database.require_schema(session)
-                claim = claim_job(session, self.name, lease_seconds=settings.lease_seconds)
+                claim = claim_job(
+                    session, self.name, lease_seconds=settings.lease_seconds, offer=self.offer
+                )
         except Exception as error:
             if not is_busy(error):
                 raise

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from lowloss import __version__
+from lowloss.spec import ExecutorName
 from service.machine import measure_memory
+from service.settings import Settings
 from service.store.database import Database
 from service.store.workers import (
     ALIVE_SECONDS,
     Activity,
+    Offer,
     WorkerProcess,
     record_worker,
     remove_worker,
@@ -25,15 +28,15 @@ SECONDS = ALIVE_SECONDS / 6
 """The time between two signs of life: several in a row may be lost."""
 
 
-def describe_process(name: str) -> WorkerProcess:
+def describe_process(name: str, offer: Offer) -> WorkerProcess:
     """Return this process as a worker of that name, under a new id."""
-    return WorkerProcess(
-        id=f"wrk_{secrets.token_hex(8)}",
-        name=name,
-        version=__version__,
-        cores=len(os.sched_getaffinity(0)),
-        memory_bytes=measure_memory(),
-    )
+    return WorkerProcess(f"wrk_{secrets.token_hex(8)}", name, __version__, offer)
+
+
+def describe_offer(settings: Settings) -> Offer:
+    """Return what a worker of these settings has on this machine."""
+    executor: ExecutorName = "local" if settings.ray_address is None else "ray"
+    return Offer(len(os.sched_getaffinity(0)), measure_memory(), executor)
 
 
 class Presence:

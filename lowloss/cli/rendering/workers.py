@@ -19,7 +19,7 @@ def show_workers(workers: Sequence[Worker], console: Console) -> None:
             make_printable(worker.name),
             _describe_state(worker),
             DASH if worker.job is None else make_printable(worker.job),
-            f"{worker.cores}\n{format_bytes(worker.memory_bytes)}",
+            _describe_offer(worker),
             worker.version,
             format_time(worker.started_at),
             format_time(worker.seen_at),
@@ -29,6 +29,11 @@ def show_workers(workers: Sequence[Worker], console: Console) -> None:
     columns = ("id", "name", "state", "job", "cores,\nmemory", "version", "started", "last seen")
     spare = ("version", "started", "id", "cores,\nmemory")
     print_table(rows, console, columns=columns, wrapped="name", spare=spare)
+
+
+def _describe_offer(worker: Worker) -> str:
+    cores = f"{worker.cores}, Ray" if worker.executor == "ray" else worker.cores
+    return f"{cores}\n{format_bytes(worker.memory_bytes)}"
 
 
 def _describe_state(worker: Worker) -> str:

@@ -14,6 +14,7 @@ from lowloss.results import AttemptError, JobState, Outcome, Requested, TrialSta
 from lowloss.results.notes import describe_notes, describe_stage, describe_trial_end
 from tests.builders.facts import some_trials
 from tests.builders.scripted_server import NOON, Server, a_job, a_json, a_stream
+from tests.builders.store import a_spec
 
 BEST = Outcome(winner=3, best_of_search=5)
 
@@ -33,6 +34,16 @@ def an_error(error: str) -> AttemptError:
             JobState.queued,
             {"lacks_worker": True},
             "no worker is running: start one with `lowloss worker`",
+        ),
+        (
+            JobState.queued,
+            {"lacks_worker": True, "spec": a_spec("ds", needs={"cores": 16, "executor": "ray"})},
+            "no worker that runs has 16 cores and a Ray cluster, which it needs",
+        ),
+        (
+            JobState.queued,
+            {"lacks_worker": True, "spec": a_spec("ds", needs={"memory_bytes": 64 * 10**9})},
+            "no worker that runs has 64 GB of memory, which it needs",
         ),
         (
             JobState.queued,

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from lowloss.results import JobState
 from service.store.database import Database
-from service.store.workers import Activity, WorkerProcess, record_worker
+from service.store.workers import Activity, Offer, WorkerProcess, record_worker
 from tests.builders.store import a_claim, a_job, a_trial
 
 
@@ -34,7 +34,7 @@ def test_queue_shows_what_runs_where_and_what_waits_in_its_order(
 def test_queue_shows_admins_the_workers(client: TestClient, store: Database) -> None:
     job = a_job(store, name="a job of ours")
     with store.transaction() as session:
-        process = WorkerProcess("wrk_1", "box-7", "1.0", 2, 8_000_000_000)
+        process = WorkerProcess("wrk_1", "box-7", "1.0", Offer(2, 8_000_000_000))
         record_worker(session, process, Activity("job_of_another_project"))
         waiting = Activity(waits_for="its <Ray> cluster")
         record_worker(session, replace(process, id="wrk_2"), waiting)

@@ -45,7 +45,7 @@ def test_rows_are_drawn_by_the_seed_of_the_validation_where_it_has_one(tmp_path:
 
     def test_rows(seed: int, of_rows: int | None) -> list[int]:
         given = {"strategy": "holdout", "seed": of_rows}
-        return prepared_from(path, "y", seed=seed, validation=given).splits.test.tolist()
+        return list(prepared_from(path, "y", seed=seed, validation=given).splits.test)
 
     assert test_rows(1, None) == test_rows(2, 1) == test_rows(1, 1) != test_rows(2, None)
 
