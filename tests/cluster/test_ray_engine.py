@@ -294,6 +294,19 @@ def test_released_actors_are_gone_and_others_come(executor: Any) -> None:
     assert len(ended) == 2
 
 
+@pytest.mark.slow
+def test_job_has_as_many_actors_as_it_asks_for_until_the_release(executor: Any) -> None:
+    counts = []
+    for actors in (1, None):
+        executor.release()
+        wait_for(lambda: not list_actors() or None, what="the actors' ends")
+        executor.ask_for(actors)
+        run(a_ray_engine(executor, some_arrays()), some_plans(6))
+        counts.append(len(list_actors()))
+
+    assert counts == [1, 2]
+
+
 def test_run_without_room_says_what_it_waits_for_and_ends(
     executor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

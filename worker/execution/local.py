@@ -34,6 +34,9 @@ class LocalExecutor:
         """Return 0: nothing trains elsewhere."""
         return 0.0
 
+    def ask_for(self, actors: int | None) -> None:
+        """Do nothing: there is this process alone."""
+
     def build_engine(
         self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1
     ) -> CohortEngine:
