@@ -30,8 +30,8 @@ def test_submitted_job_is_queued(client: TestClient, store: Database) -> None:
     job = answer.json()
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}" == job["links"]["self"]
     assert (job["name"], job["state"], job["task"]) == ("houses", "queued", "regression")
-    # What `auto` means is decided at once.
-    folds = {"validation": {"strategy": "kfold", "folds": 5}}
+    # What `auto` and null mean is decided at once.
+    folds = {"validation": {"strategy": "kfold", "folds": 5, "seed": 0}}
     decided = folds | {"pruning": {"reduction": 3, "min_epochs": 5}}
     assert JobSpec.model_validate(job["spec"]) == JobSpec.model_validate(spec | decided)
     assert client.get(answer.headers["location"]).json()["id"] == job["id"]
