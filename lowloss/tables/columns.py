@@ -128,7 +128,7 @@ class ColumnReader:
         text = doubt.text
         if isinstance(doubt, DoubtfulNumbers):
             witness = find_majority(self.marks)
-            notation = resolve(doubt.mark, witness)
+            notation = resolve(doubt.mark, witness or doubt.guess_decimal())
             if witness is None:
                 self.warnings.append(warn_of_mark(text, doubt.mark, notation))
             return self._finish_numbers(text, doubt.numbers, notation)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lowloss.tables.dates import DateReading
-from lowloss.tables.notation import Mark
+from lowloss.tables.notation import Mark, guess_decimal
 from lowloss.tables.numbers import Numbers
 
 
@@ -18,6 +18,11 @@ class DoubtfulNumbers:
     text: pl.Series
     numbers: Numbers
     mark: Mark
+
+    def guess_decimal(self) -> Mark:
+        """Return the decimal mark where no other column proves it."""
+        has_currency = bool(self.numbers.around.currencies)
+        return guess_decimal(self.numbers.shapes, self.mark, has_currency=has_currency)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lowloss.results import InexactMark, Reading
 from lowloss.tables.approximations import choose_marks, mark_grades
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
-from lowloss.tables.notation import Notation
+from lowloss.tables.notation import Notation, find_slips
 from lowloss.tables.signs import Signs, apply_signs, find_signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
 from lowloss.tables.values import HEAD_ROWS
@@ -228,6 +228,7 @@ def tidy_numbers(text: pl.Series) -> pl.Series:
 
 def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Numbers:
     """Split tidy texts at their numbers, and decide what stands behind them unless it is given."""
+    is_first = around is None
     parts = _split(tidy)
     present = parts.filter(pl.col("body").is_not_null())
     if around is None:
@@ -238,7 +239,13 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
     around = replace(around, currencies=tuple(sorted({*before, *behind})))
     parts = _keep_units(parts, around)
     shapes = make_shapes(parts["body"])
-    return Numbers(parts.with_columns(shape=shapes), around, count_shapes(shapes))
+    counts = count_shapes(shapes)
+    if is_first and (slips := find_slips(counts)):
+        is_slip = shapes.is_in(slips).fill_null(value=False)
+        parts = parts.with_columns(body=parts["body"].set(is_slip, None))
+        shapes = shapes.set(is_slip, None)
+        counts = Counter({shape: n for shape, n in counts.items() if shape not in slips})
+    return Numbers(parts.with_columns(shape=shapes), around, counts)
 
 
 def split_approximations(tidy: pl.Series) -> Numbers:

@@ -113,7 +113,8 @@ def test_few_grouped_numbers_among_longer_ones_are_thousands_and_told() -> None:
     assert codes_of(cells) == {"ambiguous_numbers"}
 
 
-def test_many_marked_numbers_beside_longer_ones_are_decimals() -> None:
+def test_marked_numbers_without_other_decimals_beside_longer_ones_are_thousands_and_told() -> None:
     cells = ["12,500", "13,250", "14,125", "15000"]
 
-    assert values_of(cells) == [12.5, 13.25, 14.125, 15_000]
+    assert values_of(cells) == [12_500, 13_250, 14_125, 15_000]
+    assert codes_of(cells) == {"ambiguous_numbers"}
