@@ -15,11 +15,9 @@ from lowloss.tables.booleans import find_words, read_booleans
 from lowloss.tables.date_notes import read_noted_dates
 from lowloss.tables.dates import (
     DateReading,
-    MixedDates,
     Order,
     choose_firsts,
     choose_order,
-    mix_dates,
     read_format,
     read_iso,
     read_pointed_months,
@@ -38,6 +36,7 @@ from lowloss.tables.evidence import (
 )
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma, tell_possible_marks
+from lowloss.tables.mixed_dates import MixedDates, mix_dates
 from lowloss.tables.notation import (
     NOTHING,
     PLAIN,
@@ -367,7 +366,7 @@ class ColumnReader:
             has_footnotes=reading.is_noted is not None,
         )
         values = reading.values.alias(text.name)
-        self.warnings += remarks.tell_dates(text, values, reading.is_noted)
+        self.warnings += remarks.tell_dates(text, reading)
         self._warn_of_unreadable(text, values, "dates")
         return values
 

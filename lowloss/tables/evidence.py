@@ -19,6 +19,11 @@ SAMPLE_CELLS, MAX_WORDS = 500, 0.5
 """Cells that are looked at first, and the share of words above which a column is text."""
 MIN_ORDERED = 8
 """So many dates rise or fall by chance in one of 20,000 columns."""
+MIN_DATES, FEW_YEARS, LAST_DAYS = 20, 1 / 3, 28
+"""So many dates with years in front show that by years that are few beside the days, which go up to
+the end of a month; of the last days of months, the days are as few."""
+FIRST_YEAR = 100
+"""An earlier year was written with two digits."""
 
 
 def clean(column: pl.Series) -> pl.Series:
@@ -91,3 +96,15 @@ def is_monotonic(values: pl.Series) -> bool:
     present = values.drop_nulls()
     is_sorted = present.is_sorted() or present.is_sorted(descending=True)
     return is_sorted and present.n_unique() >= MIN_ORDERED
+
+
+def shows_years_first(dates: pl.Series) -> bool:
+    """Return whether dates that were read year first have the years of few, and days of many.
+
+    Read day first, nearly all would be of the same few days of a month.
+    """
+    days = dates.drop_nulls().unique().dt
+    years = days.year() % 100
+    if len(years) < MIN_DATES or years.min() >= LAST_DAYS or days.day().max() < LAST_DAYS:  # type: ignore[operator]
+        return False
+    return years.n_unique() <= FEW_YEARS * days.day().n_unique()

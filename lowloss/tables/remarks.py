@@ -8,10 +8,10 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.date_formats import find_format
-from lowloss.tables.dates import Order
+from lowloss.tables.dates import DateReading, Order
 from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
-from lowloss.tables.evidence import find_missing
+from lowloss.tables.evidence import find_missing, is_monotonic
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
@@ -151,6 +151,20 @@ def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
     )
 
 
+def _warn_of_years_first(text: pl.Series) -> Iterator[TableWarning]:
+    """Say that years of two digits were read first, if they may be days as well."""
+    if (pattern := find_format(text, "dmy")) is None:
+        return
+    yield warn(
+        "ambiguous_dates",
+        text,
+        text.is_not_null(),
+        detail="{name} was read with the year first, such as {example}: the first numbers are few, "
+        "and the last ones as many as days; nothing else in the file proves it",
+        fix=f"set date_format to {pattern} if the day comes first",
+    )
+
+
 def _advise_duration(text: pl.Series) -> str:
     """Return what else dates may be that look like results of races."""
     return "; set its type to duration if they are times" if may_be_results(text) else ""
@@ -176,7 +190,7 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             is_early,
             detail="{count} of {name}, such as {example}, are of years before 1600",
             fix="write years of the common era if they are of another calendar, such as 1402 of "
-            "Iran, 1445 of the Hijra or 113 of Taiwan",
+            "Iran, 1445 of the Hijra or 113 of Taiwan, or give date_format if they are no years",
         )
     if (is_late := years > LATE_YEAR).any():
         yield warn(
@@ -189,10 +203,11 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
         )
 
 
-def tell_dates(
-    text: pl.Series, values: pl.Series, is_noted: pl.Series | None
-) -> Iterator[TableWarning]:
-    """Say which dates may be of another century, and which have notes behind them."""
+def tell_dates(text: pl.Series, reading: DateReading) -> Iterator[TableWarning]:
+    """Say which dates may be of another century or order, and which have notes behind them."""
+    values, is_noted = reading.values, reading.is_noted
+    if reading.order == "yymd" and not is_monotonic(values):
+        yield from _warn_of_years_first(text)
     yield from warn_of_years(text, values)
     if (letters := tell_letters(text, values)) is not None:
         yield letters
