@@ -33,7 +33,9 @@ from lowloss.tables.evidence import (
     find_mark,
     find_missing,
     has_values,
+    is_text,
 )
+from lowloss.tables.mark_levels import keep_marks, strip
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma, tell_possible_marks
 from lowloss.tables.mixed_dates import MixedDates, mix_dates
@@ -98,7 +100,7 @@ class ColumnReader:
         kind = (self.options.types or {}).get(name)
         warned = len(self.warnings)
         values = self._read_as(column, kind)
-        if kind in {None, "category"} or not _is_text(values):
+        if kind in {None, "category"} or not is_text(values):
             return values
         # No cell has the type that was chosen: the cells decide.
         self.warnings[warned:] = [remarks.warn_of_type(clean(column), str(kind))]
@@ -108,7 +110,9 @@ class ColumnReader:
         """Read a column of strings as a kind, or as its cells are."""
         self.decided[column.name] = Reading(kind="category")
         if kind == "category":
-            return clean(column)
+            text, has_marks = keep_marks(column)
+            self.decided[column.name] = Reading(kind="category", keeps_marks=has_marks)
+            return text
         if kind == "date" or (kind is None and says_date(column.name)):
             serials = self._read_serials(column, is_chosen=kind is not None)
             if serials is not None:
@@ -142,7 +146,8 @@ class ColumnReader:
 
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
         """Read a column as one of its name was read before; what is unreadable is told."""
-        text, reading = clean(column), override(reading, self.options)
+        text = strip(column) if reading.keeps_marks else clean(column)
+        reading = override(reading, self.options)
         values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
         if reading.kind == "number":
@@ -390,10 +395,6 @@ class ColumnReader:
                 remarks.warn_of_unreadable(text, odd, noun, is_training=not self.earlier)
             )
             self.unreadable = odd if self.unreadable is None else self.unreadable | odd
-
-
-def _is_text(values: pl.Series | Doubt) -> bool:
-    return isinstance(values, pl.Series) and values.dtype == pl.String and values.count() > 0
 
 
 WHOLE = Reading(kind="number")

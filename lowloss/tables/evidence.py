@@ -58,6 +58,11 @@ def find_mark(text: pl.Series) -> str:
     return next((character for character in example if character in "/.-"), "")
 
 
+def is_text(values: object) -> bool:
+    """Return whether what was read from a column is texts, and not all are missing."""
+    return isinstance(values, pl.Series) and values.dtype == pl.String and values.count() > 0
+
+
 def has_values(text: pl.Series) -> bool:
     """Return whether a sample of the cells has numbers or dates enough to look at them all.
 
