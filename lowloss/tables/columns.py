@@ -16,7 +16,6 @@ from lowloss.tables.date_notes import read_noted_dates
 from lowloss.tables.dates import (
     DateReading,
     Order,
-    choose_firsts,
     choose_order,
     read_format,
     read_iso,
@@ -63,6 +62,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.repeated_marks import drop_repeated_marks
+from lowloss.tables.seasons import are_seasons
 from lowloss.tables.serials import find_serials, says_date
 
 DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
@@ -139,8 +139,7 @@ class ColumnReader:
         votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
         order = find_majority(votes)
         if order is None:
-            # As it is most often meant: 4/3/2024 in America, 4.3.2024 in Europe.
-            order = choose_firsts(doubt.readings) or ("mdy" if mark == "/" else "dmy")
+            order = doubt.guess_order(mark)
             self.warnings.append(remarks.warn_of_order(text, order))
         return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
 
@@ -285,7 +284,7 @@ class ColumnReader:
         is_number = kind in {None, "number"}
         decision = decide_by_options(numbers.shapes, self.options) if is_number else NOTHING
         is_open = decision.readable < present
-        dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
+        dates = self._read_dates(tidy, kind) if is_open and kind in {None, "date"} else []
         dated = max((reading.readable for reading in dates), default=0)
         needed = 1 if kind else READABLE * present
         durations = None
@@ -332,13 +331,13 @@ class ColumnReader:
             self._tell_decimals(text.set(values.is_null(), None))
         return values
 
-    def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
+    def _read_dates(self, tidy: pl.Series, kind: str | None) -> list[DateReading]:
         if self.options.date_format is not None:
             values = read_format(tidy, self.options.date_format)
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
-        return read_noted_dates(tidy)
+        return [] if kind is None and are_seasons(tidy) else read_noted_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""

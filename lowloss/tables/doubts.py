@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from lowloss.tables.dates import DateReading
+from lowloss.tables.dates import DateReading, Order, choose_firsts
 from lowloss.tables.notation import Mark, guess_decimal
 from lowloss.tables.numbers import Numbers
 
@@ -31,6 +31,11 @@ class DoubtfulDates:
 
     text: pl.Series
     readings: tuple[DateReading, ...]
+
+    def guess_order(self, mark: str) -> Order:
+        """Return the order that dates with a mark most often have, unless all are first days."""
+        # 4/3/2024 in America, 4.3.2024 in Europe.
+        return choose_firsts(self.readings) or ("mdy" if mark == "/" else "dmy")
 
 
 Doubt = DoubtfulNumbers | DoubtfulDates

@@ -16,6 +16,7 @@ from lowloss.tables.notation import Decision
 from lowloss.tables.numbers import Numbers, to_numbers
 from lowloss.tables.remarks import find_unreadable, warn_of_codes_or_results, warn_of_mixed
 from lowloss.tables.repeated_marks import find_possible_marks
+from lowloss.tables.seasons import are_seasons, warn_of_seasons
 from lowloss.tables.values import HEAD_ROWS
 
 MOSTLY = 0.5
@@ -48,6 +49,8 @@ def explain_text(
 ) -> list[TableWarning]:
     """Say which cells keep a column that is mostly numbers, or mostly dates, from being one."""
     present = text.set(tidy.is_null(), None)
+    if are_seasons(present):
+        return [warn_of_seasons(present)]
     if (unnamed := tell_unnamed(present) or tell_doubtful_letters(present)) is not None:
         return [unnamed]
     if are_codes_or_results(present):
