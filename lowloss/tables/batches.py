@@ -192,7 +192,7 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
     options = reader.options
     # What looks like a number may be a date in the format that is asked for, and what was read
     # before is read anew by other marks.
-    is_formatted = options.date_format is not None
+    is_formatted = options.day_format is not None
     has_marks = bool(reader.earlier) and bool(options.decimal or options.thousands)
     if is_formatted or has_marks or len(batch) < MIN_BATCH or not len(batch[0]):
         return {}

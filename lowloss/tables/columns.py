@@ -37,7 +37,7 @@ from lowloss.tables.evidence import (
 from lowloss.tables.mark_levels import keep_marks, strip
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma, tell_possible_marks
-from lowloss.tables.mixed_dates import MixedDates, mix_dates
+from lowloss.tables.mixed_dates import mix_dates
 from lowloss.tables.notation import (
     NOTHING,
     PLAIN,
@@ -208,7 +208,7 @@ class ColumnReader:
     def _read_serials(self, column: pl.Series, *, is_chosen: bool) -> pl.Series | None:
         """Read numbers that a spreadsheet means as dates."""
         text = clean(column)
-        serials = None if self.options.date_format else find_serials(text)
+        serials = None if self.options.day_format else find_serials(text)
         if serials is None:
             return None
         values = serials.values
@@ -256,7 +256,7 @@ class ColumnReader:
                 plain = self._read_commas(among)
             if plain is not None:
                 return plain
-        is_open = kind in {None, "date"} and self.options.date_format is None
+        is_open = kind in {None, "date"} and self.options.day_format is None
         if is_open and (days := read_iso(text)) is not None:
             self.decided[text.name] = Reading(kind="date", order="ymd")
             self.warnings += remarks.warn_of_years(text, days)
@@ -290,12 +290,15 @@ class ColumnReader:
         durations = None
         if is_open and kind in {None, "duration"}:
             is_sure = kind == "duration"
-            durations = read_durations(tidy, are_durations=is_sure, are_dates=dated >= needed)
+            durations = read_durations(
+                tidy, are_durations=is_sure, are_dates=dated >= needed, clock=self.options.clock
+            )
         timed = 0 if durations is None else durations.seconds.count()
         if max(decision.readable, dated, timed) < needed:
             mixed = mix_dates(tidy, dates) if dated > decision.readable else None
             if mixed is not None and mixed.reading.readable >= needed:
-                return self._finish_mixed_dates(text, mixed)
+                self.warnings.append(remarks.warn_of_mixed_dates(text, mixed))
+                return self._finish_dates(text, mixed.reading)
             self.warnings += explain_text(text, tidy, numbers, decision, dates=dates)
             if proves_comma(tidy):
                 self.marks[","] += 1
@@ -332,8 +335,8 @@ class ColumnReader:
         return values
 
     def _read_dates(self, tidy: pl.Series, kind: str | None) -> list[DateReading]:
-        if self.options.date_format is not None:
-            values = read_format(tidy, self.options.date_format)
+        if self.options.day_format is not None:
+            values = read_format(tidy, self.options.day_format)
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
@@ -341,10 +344,10 @@ class ColumnReader:
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""
-        if self.options.date_format is None or read_plain(column) is None:
+        if self.options.day_format is None or read_plain(column) is None:
             return None
         text = clean(column)
-        values = read_format(text, self.options.date_format)
+        values = read_format(text, self.options.day_format)
         if not values.count() or values.count() < text.count():
             return None
         self.is_format_used = True
@@ -366,7 +369,7 @@ class ColumnReader:
         self.decided[text.name] = Reading(
             kind="date",
             order=reading.order,
-            date_format=self.options.date_format if reading.is_formatted else None,
+            date_format=self.options.day_format if reading.is_formatted else None,
             has_footnotes=reading.is_noted is not None,
         )
         values = reading.values.alias(text.name)
@@ -374,14 +377,9 @@ class ColumnReader:
         self._warn_of_unreadable(text, values, "dates")
         return values
 
-    def _finish_mixed_dates(self, text: pl.Series, mixed: MixedDates) -> pl.Series:
-        self.warnings.append(
-            remarks.warn_of_mixed_dates(text, mixed.is_other, may_swap=mixed.may_swap)
-        )
-        return self._finish_dates(text, mixed.reading)
-
     def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
         seconds = durations.seconds
+        self.is_format_used |= self.options.clock is not None
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
         self.warnings.append(remarks.warn_of_seconds(text, seconds, durations.clock))

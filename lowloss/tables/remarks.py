@@ -13,6 +13,7 @@ from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
 from lowloss.tables.evidence import find_missing, is_monotonic
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
+from lowloss.tables.mixed_dates import MixedDates
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
 from lowloss.tables.sentences import warn
@@ -26,7 +27,7 @@ LOG_LINE = (
 )
 """A time and two words behind it, as syslog and programs write; one may name a zone."""
 LOG_SHARE = 0.9
-TWO_PARTS = r"^[^:]*\d[:hH.]\d+[^:\d]*$"
+TWO_PARTS = r"^[-+]?\d{1,4}:\d{2}$"
 """A clock of two numbers, which are hours and minutes, or minutes and seconds."""
 MAX_WORDS, MAX_WORD = 4, 20
 """Cells that cannot be read are all named where they are so few, and so short."""
@@ -317,9 +318,9 @@ def warn_of_unused_format(pattern: str) -> TableWarning:
 
 def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableWarning:
     """Say that times are numbers of seconds, and how many the first one is."""
-    other = "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
+    other = "give date_format=%M:%S if 4:30 is minutes and seconds, and was read as hours"
     if clock == "m:s":
-        other = "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
+        other = "give date_format=%H:%M if 4:30 is hours and minutes, and was read as minutes"
     has_two = text.str.contains(TWO_PARTS).any()
     first = f"{float(seconds.drop_nulls()[0]):,.10g}"
     return warn(
@@ -331,13 +332,13 @@ def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableW
     )
 
 
-def warn_of_mixed_dates(text: pl.Series, is_other: pl.Series, *, may_swap: bool) -> TableWarning:
+def warn_of_mixed_dates(text: pl.Series, mixed: MixedDates) -> TableWarning:
     """Say that dates are written in several ways."""
     detail = "{count} of {name}, such as {example}, write dates in another way than the others"
-    if may_swap:
+    if mixed.may_swap:
         detail += (
             "; the others have no day above 12, and these no other: a spreadsheet may have taken "
             "days for months in the others"
         )
     fix = "write all dates in one way, such as 2024-04-17"
-    return warn("dates_mixed", text, is_other, detail=detail, fix=fix)
+    return warn("dates_mixed", text, mixed.is_other, detail=detail, fix=fix)
