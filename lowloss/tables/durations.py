@@ -202,8 +202,8 @@ def _detect_clock(text: pl.Series) -> Clock:
 
     Minutes beside `1:23.4`, or `1:02:30`, as no day has 59 hours, or in a column `pace` or `mm:ss`.
     """
-    is_named = PACE.search(text.name) or WRITTEN_FORM.search(text.name)
-    if text.str.contains(FRACTION).any() or is_named:
+    says_minutes = PACE.search(text.name) or WRITTEN_FORM.search(text.name)
+    if text.str.contains(FRACTION).any() or says_minutes:
         return "m:s"
     if GAP.search(text.name) and text.str.contains(BEHIND).any():
         return "m:s"

@@ -22,6 +22,7 @@ MISSING_LOWER = frozenset(
         *("#na", "#nv", "#div/0!", "#value!", "#wert!", "#num!", "#zahl!", "#ref!", "#bezug!"),
         *("inf", "-inf", "+inf", "infinity", "-infinity", "∞", "-∞"),
         *("#n/a n/a", "#n/a field not applicable", "#n/a invalid field", "/", "*", "**", "***"),
+        *("****", "*****"),
         *("[c]", "[x]", "[z]"),
         *("(x)", "(d)", "(s)", "(na)", "(n/a)", ": c", ": u", ": z", ":c", ":u", ":z"),
         *("._", *(f".{letter}" for letter in ascii_lowercase)),
