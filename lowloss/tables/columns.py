@@ -280,7 +280,7 @@ class ColumnReader:
         present = tidy.count()
         if not present:
             return text
-        numbers = split_approximations(tidy)
+        numbers = split_approximations(tidy, are_numbers=kind == "number")
         is_number = kind in {None, "number"}
         decision = decide_by_options(numbers.shapes, self.options) if is_number else NOTHING
         is_open = decision.readable < present

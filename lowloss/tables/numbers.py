@@ -49,6 +49,11 @@ RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u
 """The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
+WRAPPED = (
+    r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)"
+    r"\(\s*'?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))'?(?:,.*)?\)$"
+)
+"""A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
 OF_CLOCKS = frozenset(("uhr",))
 """What makes a number a time of day: `10.30 Uhr`."""
 SHARED, MOSTLY = 0.95, 0.5
@@ -207,6 +212,8 @@ def tidy_signs(text: pl.Series) -> pl.Series:
         text = text.str.replace(DASHED, "$1$2")
     if text.str.contains(QUOTED).any():
         text = text.str.replace(QUOTED, "$1")
+    if text.str.contains(WRAPPED).any():
+        text = text.str.replace(WRAPPED, "$1")
     if text.str.contains(PERCENT).any():
         text = text.str.replace(PERCENT, "$1$2%")
     if text.str.contains(TEN_TO).any():
@@ -248,12 +255,17 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
     return Numbers(parts.with_columns(shape=shapes), around, counts)
 
 
-def split_approximations(tidy: pl.Series) -> Numbers:
-    """Split tidy texts at their numbers, of which some may not be exact."""
+def split_approximations(tidy: pl.Series, *, are_numbers: bool = False) -> Numbers:
+    """Split tidy texts at their numbers, of which some may not be exact.
+
+    Where all `are_numbers`, flags behind them and marks of bounds are left off whatever they mean.
+    """
     signs = find_signs(tidy)
     tidy = mark_grades(apply_signs(tidy, signs))
-    is_noted = find_footnotes(tidy)
-    approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
+    is_noted = find_footnotes(tidy, are_numbers=are_numbers)
+    if is_noted is not None:
+        tidy = strip_footnotes(tidy).zip_with(is_noted, tidy)
+    approximations = choose_marks(tidy, are_numbers=are_numbers)
     numbers = split_numbers(approximations.text)
     return replace(
         numbers,

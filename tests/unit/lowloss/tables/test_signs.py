@@ -60,7 +60,7 @@ BARE = [f"{20 + row}.5" for row in range(20)]
         (["25.5 p", "27.5 p"], {"marks_removed"}),
         (["25.5 H", "27.5 L"], {"marks_removed"}),
         (["2,550 p", "2,750 p"], {"mixed_cells"}),  # pence, as likely
-        (["25.5 L", "27.5 L"], {"mixed_cells"}),  # litres
+        (["25.5 L", "27.5 L"], {"marks_removed"}),  # litres are of the same size, too
         (["25.5 m", "27.5 m"], {"mixed_cells"}),
     ],
 )
