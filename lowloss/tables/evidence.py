@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
@@ -11,6 +12,7 @@ import polars as pl
 from lowloss.tables.marks import MISSING, MISSING_LOWER
 from lowloss.tables.null_values import match_null_values
 from lowloss.tables.repeated_marks import MAX_MARKS, find_repeated_marks
+from lowloss.tables.units import ZERO
 from lowloss.tables.values import is_missing, may_be_value
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ def has_values(text: pl.Series) -> bool:
     present = text.drop_nulls()
     sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
     others = [cell for cell in sample if not is_missing(cell)]
-    words = [cell for cell in others if not may_be_value(cell)]
+    words = [cell for cell in others if not may_be_value(cell) and not re.search(ZERO, cell)]
     if len(words) <= MAX_WORDS * len(others) > 0:
         return True
     is_open = len(set(words)) <= MAX_MARKS and len(words) < len(others)

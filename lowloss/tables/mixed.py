@@ -55,16 +55,14 @@ def explain_text(
         return [unnamed]
     if are_codes_or_results(present):
         return [warn_of_codes_or_results(present)]
-    warnings: list[TableWarning] = []
     needed = MOSTLY * tidy.count()
-    if decision.readable >= needed:
-        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
-        warnings += [warn_of_mixed(text, odd, "numbers", kind="number")] if odd.any() else []
-    elif (lookalikes := find_lookalikes(present)) is not None:
-        warnings.append(lookalikes)
     best = max(dates, key=lambda reading: reading.readable, default=None)
     if best is not None and best.readable >= max(needed, decision.readable):
         odd = find_unreadable(text, best.values)
         kind = "duration" if may_be_results(present) else "date"
-        warnings.append(warn_of_mixed(text, odd, "dates", kind=kind))
-    return warnings
+        return [warn_of_mixed(text, odd, "dates", kind=kind)]
+    if decision.readable >= needed:
+        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
+        return [warn_of_mixed(text, odd, "numbers", kind="number")] if odd.any() else []
+    lookalikes = find_lookalikes(present)
+    return [] if lookalikes is None else [lookalikes]

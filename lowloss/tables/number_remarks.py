@@ -13,6 +13,7 @@ from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Numbers, Surroundings, tidy_numbers, tidy_signs
 from lowloss.tables.sentences import warn
 from lowloss.tables.signs import BRACKETS, IN_BRACKETS, Signs, has_sign
+from lowloss.tables.units import ZERO
 
 SHOWN_MARKS = 5
 """How many marks a warning names."""
@@ -38,6 +39,9 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
         yield warn_of_approximations(text, is_marked)
     if numbers.is_noted is not None:
         yield warn_of_footnotes(text, numbers.is_noted)
+    is_zero = text.str.contains(ZERO).fill_null(value=False)
+    if is_zero.any():
+        yield _warn_of_zeros(text, is_zero)
     if len(around.currencies) > 1:
         yield warn_of_currencies(text, around)
 
@@ -51,6 +55,18 @@ def warn_of_compounds(text: pl.Series, compound: Compound, is_one: pl.Series) ->
         detail=f"{{count}} of {{name}}, such as {{example}}, are {compound.name}: read as "
         f"{compound.unit}",
         fix="set its type to category if they are names",
+    )
+
+
+def _warn_of_zeros(text: pl.Series, is_zero: pl.Series) -> TableWarning:
+    """Say that dashes beside a currency were read as zeros."""
+    return warn(
+        "dashes_as_zeros",
+        text,
+        is_zero,
+        detail="{count} of {name}, such as {example}, were read as 0, as spreadsheets write it in "
+        "accounts",
+        fix="name them in null_values if they say that there is no value",
     )
 
 

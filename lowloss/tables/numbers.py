@@ -15,7 +15,7 @@ from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation, find_slips
 from lowloss.tables.signs import Signs, apply_signs, find_signs
-from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
+from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
 
 BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
@@ -54,6 +54,15 @@ WRAPPED = (
     r"\(\s*'?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))'?(?:,.*)?\)$"
 )
 """A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
+PLAINLY = (
+    (DASHED, "$1$2"),
+    (QUOTED, "$1"),
+    (WRAPPED, "$1"),
+    (ZERO, "0"),
+    (PERCENT, "$1$2%"),
+    (TEN_TO, "${1}e$2$3$4"),
+)
+"""What is replaced by what, one after the other."""
 OF_CLOCKS = frozenset(("uhr",))
 """What makes a number a time of day: `10.30 Uhr`."""
 SHARED, MOSTLY = 0.95, 0.5
@@ -208,16 +217,9 @@ def tidy_signs(text: pl.Series) -> pl.Series:
             text = text.str.replace(rf"^([-+]?\d*)\s?{sign}", f"${{1}}{decimals}")
         if text.str.contains(RAISED).any():
             text = _lower_powers(text)
-    if text.str.contains(DASHED).any():
-        text = text.str.replace(DASHED, "$1$2")
-    if text.str.contains(QUOTED).any():
-        text = text.str.replace(QUOTED, "$1")
-    if text.str.contains(WRAPPED).any():
-        text = text.str.replace(WRAPPED, "$1")
-    if text.str.contains(PERCENT).any():
-        text = text.str.replace(PERCENT, "$1$2%")
-    if text.str.contains(TEN_TO).any():
-        text = text.str.replace(TEN_TO, "${1}e$2$3$4")
+    for pattern, replacement in PLAINLY:
+        if text.str.contains(pattern).any():
+            text = text.str.replace(pattern, replacement)
     return text
 
 

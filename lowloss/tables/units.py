@@ -11,6 +11,8 @@ CODES = (
     "[A-Z]{1,2}\\$|Rs\\.?|Rp\\.?|S/\\.?|kr\\.?|zł|Kč|Ft|Fr\\."
 )
 CURRENCY = f"(?:{SIGNS}|{CODES})"
+ZERO = rf"^(?:{CURRENCY}\s*-{{1,2}}|-{{1,2}}\s*{CURRENCY})$"
+"""Nothing, as the accounting format of spreadsheets writes it: `$ -`."""
 LETTERS = {"k": 3, "K": 3, "m": 6, "M": 6, "b": 9, "B": 9, "T": 12, "L": 5}
 WORDS = {
     word: power

@@ -329,3 +329,30 @@ def test_other_digits_behind_a_number_are_no_unit() -> None:
     cells = ["5 l/200 km", "6 l/200 km"] * 5
 
     assert read(cells).frame["x"].to_list() == cells
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"#{number}" for number in range(1000, 1040)],
+        [f"{number:03}-A" for number in range(40)],
+        [f'"{number} Main St\nApt {number}"' for number in range(40)],
+    ],
+    ids=lambda cells: cells[0],
+)
+def test_numbers_of_orders_codes_and_addresses_are_no_numbers(cells: list[str]) -> None:
+    assert [w.code for w in read(cells).warnings] == []
+
+
+def test_two_bounds_are_not_said_to_be_numbers_of_other_units() -> None:
+    classes = warning_of(read(["<=50K", ">50K"] * 20), "looks_numeric")
+    bounds = warning_of(read(["<5 K", "<10 K", "<20 M", ">20 M"] * 10), "looks_numeric")
+
+    assert classes.fix == "set its type to category if they are names"
+    assert bounds.fix.startswith("convert them to numbers of one unit")
+
+
+def test_column_of_dates_beside_others_has_one_advice() -> None:
+    cells = [*(f"{year} Q1" for year in range(1990, 2020)), *map(str, range(1990, 2019))]
+
+    assert [w.code for w in read(cells).warnings] == ["mixed_cells"]

@@ -118,3 +118,18 @@ def test_marked_numbers_without_other_decimals_beside_longer_ones_are_thousands_
 
     assert values_of(cells) == [12_500, 13_250, 14_125, 15_000]
     assert codes_of(cells) == {"ambiguous_numbers"}
+
+
+@pytest.mark.parametrize("dash", ["$ -", "$-", "$ - ", "- €", "-   €", "€ --", "USD -"])
+def test_dashes_beside_a_currency_are_zeros_and_told(dash: str) -> None:
+    form = "{} €" if dash.endswith("€") else "${}"
+    cells = [form.format("1234.50"), dash, dash, dash]
+
+    assert values_of(cells) == [1234.5, 0, 0, 0]
+    assert "dashes_as_zeros" in codes_of(cells)
+    assert values_of(cells, null_values=(dash.strip(),)) == [1234.5, None, None, None]
+
+
+def test_dashes_alone_stay_missing_beside_amounts() -> None:
+    assert values_of(["$1234.50", "-", " - "]) == [1234.5, None, None]
+    assert values_of(["red", "$ -"]) == ["red", "$ -"]
