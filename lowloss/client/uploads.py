@@ -37,8 +37,8 @@ SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-"""The formats of files by their names; the server tells others by their content, as of `.xls`, which
-many programs call a text."""
+"""The formats of files by their names; the server tells others by their content: many texts are
+called `.xls`."""
 
 
 @dataclass(frozen=True)

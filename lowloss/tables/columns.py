@@ -329,7 +329,7 @@ class ColumnReader:
         values = to_numbers(numbers, notation).alias(text.name)
         self.decided[text.name] = numbers.describe(notation)
         self._warn_of_unreadable(text, values, "numbers")
-        self.warnings += tell_numbers(text, numbers, values)
+        self.warnings += tell_numbers(text, numbers, values, notation)
         if notation.decimal == ".":
             self._tell_decimals(text.set(values.is_null(), None))
         return values

@@ -89,24 +89,24 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     if delimiter is None and options.header is None and (pairs := read_pairs(data, warnings)):
         data, delimiter = pairs, ","
     ruler, others = cut_ruler(data)
-    records, dialect = _split(others, delimiter, options.quote)
+    records, dialect = _split(others, delimiter, options)
     if ruler and _find_width(records) == 1:
         # In the only column it may be a missing mark, or a name.
-        records, dialect = _split(data, delimiter, options.quote)
+        records, dialect = _split(data, delimiter, options)
     elif ruler:
         warnings.append(make_ruler_warning(ruler))
     width = _find_width(records)
     if delimiter is None and may_have_fixed_widths(records.data, dialect.delimiter, width):
         columns = split_fixed_widths(records.data, warnings)
         if columns is not None:
-            records, dialect = _split(columns, "\t", options.quote)
+            records, dialect = _split(columns, "\t", options)
     return _lay_out(records, dialect, options, warnings, find_line=find_line)
 
 
-def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Records, Dialect]:
+def _split(data: bytes, delimiter: str | None, options: ParseOptions) -> tuple[Records, Dialect]:
     """Split a CSV into records; a delimiter and a quote that are not given are detected."""
-    quote = quote or detect_quote(data, delimiter)
-    delimiter = delimiter or detect_delimiter(data, quote)
+    quote = options.quote or detect_quote(data, delimiter)
+    delimiter = delimiter or detect_delimiter(data, quote, options.decimal)
     records = split_records(data, delimiter, quote)
     return records, Dialect("\t" if delimiter == BLANKS else delimiter, quote)
 

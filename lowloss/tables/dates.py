@@ -71,6 +71,7 @@ PARTS = (
     *("y", "q", "m", "d", "word", "week", "weekday"),
     *("hour", "minute", "second", "fraction", "half", "zone"),
 )
+FOUR_DIGITS = r"^\s*\d{4}-"
 SHORT_YEAR_FIRST = rf"^(?P<y>\d{{2}}){MARK}{MONTH}{MARK}{DAY}{TIME}"
 """Read so only where the dates rise or fall throughout, and in no other order, or where the years
 are few beside the days, or no other order is possible, and all have two digits."""
@@ -119,9 +120,11 @@ def read_iso(text: pl.Series) -> pl.Series | None:
     head = text.head(100)
     for part in (head, text):
         days = part.str.to_date("%Y-%m-%d", strict=False)
-        # polars takes `13-01-21` for a day of the year 13.
-        if days.null_count() != part.null_count() or (days.dt.year().min() or 0) < FIRST_YEAR:  # type: ignore[operator]
+        if days.null_count() != part.null_count() or days.null_count() == len(days):
             return None
+    # polars takes `13-01-21` for a day of the year 13.
+    if days.dt.year().min() < FIRST_YEAR and not text.str.contains(FOUR_DIGITS).all():  # type: ignore[operator]
+        return None
     return drop_out_of_calendar(days)
 
 

@@ -14,7 +14,7 @@ Clock = Literal["h:m", "m:s"]
 """What a clock of two numbers shows."""
 CLOCK = (
     r"^(?P<sign>[-+])?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
-    r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
+    r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?|u)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?$"
 )
 LAP = (

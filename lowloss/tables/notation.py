@@ -7,7 +7,7 @@ and goes on: `1.250` has the shape `9.999`, `0,5` has `z9,9`. A column has few s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -52,6 +52,8 @@ MOSTLY = 0.95
 MIN_GROUPED = 10
 """Of so many decimals, one ends in a zero in two of three columns, and who writes `12500` leaves it
 away: all would not have three digits."""
+DECIMAL = re.compile(r"z?9+[.,](?:9{1,2}|9{4,})|z9[.,]9+|[.,]9+")
+"""The shape of a number whose mark can only be the decimal mark."""
 ONE_GROUP = r"9{1,3}[.,]999"
 """The shape of a number that has one mark, which may group digits or be the decimal mark."""
 
@@ -110,7 +112,10 @@ def decide_notation(
             return Decision(Notation(doubtful), best, witness=doubtful)
         return Decision(resolve(doubtful, "."), best, doubtful=doubtful)
     readable = [shape for shape in shapes if notation.reads(shape)]
-    return Decision(notation, best, witness=_find_witness(readable, notation))
+    others = sum(shapes[shape] for shape in find_other_decimals(shapes, notation))
+    is_clear = others <= (1 - MOSTLY) * best
+    witness = _find_witness(readable, notation) if is_clear else None
+    return Decision(notation, best + others, witness=witness)
 
 
 def decide_by_options(shapes: Mapping[str, int], options: ParseOptions) -> Decision:
@@ -133,6 +138,8 @@ def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | No
     marks: tuple[Mark, Mark] = (".", ",")
     for mark in marks:
         is_used = any(mark in shape for shape in shapes)
+        if any(mark in shape and DECIMAL.fullmatch(shape) for shape in shapes):
+            continue
         grouping = any(notation.group == mark for notation in fitting)
         decimal = any(notation.decimal == mark and not notation.group for notation in fitting)
         if is_used and grouping and (decimal or len(fitting) == 1):
@@ -140,6 +147,7 @@ def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | No
     # `1,250` beside `12.500`: one of the two is the decimal mark.
     are_both = all(any(mark in shape for shape in shapes) for mark in marks)
     either = (Notation(".", ","), Notation(",", "."))
+    are_both = are_both and not any(map(DECIMAL.fullmatch, shapes))
     return "," if are_both and all(notation in fitting for notation in either) else None
 
 
@@ -158,6 +166,14 @@ def find_slips(shapes: Mapping[str, int]) -> list[str]:
         if odd and sum(marked[shape] for shape in odd) <= (1 - MOSTLY) * total:
             return odd
     return []
+
+
+def find_other_decimals(shapes: Iterable[str], notation: Notation) -> list[str]:
+    """Return the shapes of numbers that are not in a notation, and can only have decimals.
+
+    Beside `19.6`, `12,5` is a number with the other mark.
+    """
+    return [s for s in shapes if not notation.reads(s) and DECIMAL.fullmatch(s) is not None]
 
 
 def resolve(mark: Mark, decimal: Mark) -> Notation:

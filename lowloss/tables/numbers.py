@@ -12,8 +12,9 @@ import polars as pl
 from lowloss.results import InexactMark, Reading
 from lowloss.tables.approximations import choose_marks, mark_grades
 from lowloss.tables.compounds import join_compounds
+from lowloss.tables.digits import DIGITS, FRACTIONS, RAISED_DIGITS
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
-from lowloss.tables.notation import Notation, find_slips
+from lowloss.tables.notation import Notation, find_other_decimals, find_slips
 from lowloss.tables.signs import Signs, apply_signs, find_signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
@@ -187,19 +188,6 @@ def has_leading_zeros(column: pl.Series) -> pl.Series:
     return column.str.starts_with("0") & (column.str.len_bytes() > 1)
 
 
-DIGITS = {
-    chr(ord(zero) + digit): str(digit) for zero in "\u0660\u06f0\u0966\uff10" for digit in range(10)
-} | {"\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": "."}
-"""Arabic, Persian, Devanagari and full-width digits and marks."""
-RAISED_DIGITS = dict(
-    zip("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789", strict=True)
-) | {
-    "\u207a": "+",
-    "\u207b": "-",
-}
-FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75", "⅛": ".125", "⅜": ".375", "⅝": ".625", "⅞": ".875"}
-
-
 def tidy_signs(text: pl.Series) -> pl.Series:
     """Write the signs of numbers plainly: minus, spaces and apostrophes of all kinds.
 
@@ -362,20 +350,29 @@ def _keep_units(parts: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     )
 
 
+def _write_decimals(numbers: Numbers, notation: Notation) -> pl.Series:
+    """Return the digits of numbers with a decimal point alone; null where that is not sure."""
+    shape, body = numbers.parts["shape"], numbers.parts["body"]
+    other = find_other_decimals(numbers.shapes, notation)
+    odd = [s for s in numbers.shapes if not notation.reads(s) and s not in other]
+    if odd:
+        body = body.set(shape.is_in(odd).fill_null(value=False), None)
+    written = body.str.replace_all(notation.group, "", literal=True) if notation.group else body
+    if notation.decimal == ",":
+        written = written.str.replace(",", ".", literal=True)
+    if not other:
+        return written
+    is_other = shape.is_in(other).fill_null(value=False)
+    return body.str.replace(",", ".", literal=True).zip_with(is_other, written)
+
+
 def to_numbers(numbers: Numbers, notation: Notation) -> pl.Series:
     """Convert split numbers; null where one is not written in the notation.
 
     The result is of whole numbers where all are whole.
     """
     parts = numbers.parts
-    odd = [shape for shape in numbers.shapes if not notation.reads(shape)]
-    body = parts["body"]
-    if odd:
-        body = body.set(parts["shape"].is_in(odd).fill_null(value=False), None)
-    if notation.group:
-        body = body.str.replace_all(notation.group, "", literal=True)
-    if notation.decimal == ",":
-        body = body.str.replace(",", ".", literal=True)
+    body = _write_decimals(numbers, notation)
     sign = parts.select(pl.when("negative").then(pl.lit("-")).otherwise(pl.lit(""))).to_series()
     factors = {unit: f"e{round(math.log10(factor))}" for unit, factor in numbers.around.multiples}
     power = parts["power"]

@@ -101,7 +101,7 @@ def test_encoding_of_a_large_file_is_guessed_wherever_its_sample_ends(
 
 def test_russian_amounts_are_not_taken_for_greek() -> None:
     towns = ["Санкт-Петербург", "Москва", "Казань", "Омск"]
-    rows = [f"0{n % 9 + 1}.01.2024;{towns[n % 4]};{n * 713},25 руб.;\n" for n in range(60)]
+    rows = [f"0{n % 9 + 1}.01.2024;{towns[n % 4]};{n * 713},25 рублей;\n" for n in range(60)]
 
     table = read(("Дата;Город;Сумма;Прим.\n" + "".join(rows)).encode("cp1251"))
 

@@ -76,3 +76,37 @@ def test_two_marks_in_many_numbers_each_are_doubtful() -> None:
 
 def test_option_gives_way_to_numbers_with_another_mark() -> None:
     assert values_of([*["7"] * 38, "12.5", "1.25"], decimal=",")[-2:] == [12.5, 1.25]
+
+
+@pytest.mark.parametrize(
+    ("cells", "other"),
+    [
+        (["19.6", "10.25", "7", "8.5"], "12,5"),
+        (["19,6", "10,25", "7", "8,5"], "12.5"),
+        (["$19.60", "$7.25", "$8.50"], "$12,50"),
+        (["19,6", "10,25", "7", "8,5"], "0.125"),
+        (["1,234.50", "12.25", "7.5"], "12,5"),
+    ],
+)
+def test_other_mark_that_can_only_be_decimal_is_read_and_told(cells: list[str], other: str) -> None:
+    values = [float(other.strip("$").replace(",", "."))]
+
+    assert values_of([*cells, other])[-1:] == values
+    assert codes_of([*cells, other]) == {"decimal_marks_mixed"}
+    assert values_of([*cells, other], types={"x": "number"})[-1:] == values
+
+
+def test_both_decimal_marks_in_half_of_the_cells_each_prove_neither() -> None:
+    cells = ["19,6", "19.5"]
+
+    assert values_of(cells) == [19.6, 19.5]
+    assert codes_of(cells) == {"decimal_marks_mixed"}
+    assert codes_of(["1.250", "3.125"], cells) == {"ambiguous_numbers"}
+
+
+def test_rows_to_predict_may_have_the_other_decimal_mark() -> None:
+    reader = ColumnReader(ParseOptions())
+    read_columns([pl.Series("x", ["19.6", "$7.25"])], reader)
+    again = ColumnReader(ParseOptions(), reader.decided)
+
+    assert read_columns([pl.Series("x", ["12,5", "12,500"])], again)[0].to_list()[0] == 12.5
