@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lowloss.results import TableWarning
+from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.dialect import DELIMITERS, split_sample, take_sample
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.values import are_mostly_values, is_value
@@ -137,6 +138,7 @@ def make_ruler_warning(ruler: bytes) -> TableWarning:
 
 def warn_of_lines(count: int, example: str, *, detail: str, fix: str) -> TableWarning:
     """Say that lines were left out, such as `example`."""
+    detail += f" ({example[:MAX_EXAMPLE]!r})"
     return TableWarning(code="lines_skipped", count=count, example=example, detail=detail, fix=fix)
 
 
