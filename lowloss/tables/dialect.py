@@ -128,15 +128,12 @@ def detect_quote(data: bytes, delimiter: str | None) -> str:
     return '"' if apostrophe.search(sample.replace(b"''", b"")) else "'"
 
 
-def detect_delimiter(data: bytes, quote: str, decimal: str | None = None) -> str:
+def detect_delimiter(data: bytes, quote: str) -> str:
     """Return the delimiter that splits the first lines into the most fields, alike on every line.
 
-    One that leaves more numbers is preferred: `1,5;2,5` are two. `BLANKS` are runs of blanks. Where
-    a `decimal` comma is known, lines of two digits with one are one column.
+    One that leaves more numbers is preferred: `1,5;2,5` are two. `BLANKS` are runs of blanks.
     """
     text = take_sample(data).decode("utf-8", errors="replace")
-    if _has_one_column(text, decimal):
-        return DELIMITERS[1]
     if _is_server_log(text, quote):
         return BLANKS
     splits = [split_sample(text, delimiter, quote) for delimiter in DELIMITERS]
@@ -157,12 +154,12 @@ def detect_delimiter(data: bytes, quote: str, decimal: str | None = None) -> str
     return best.delimiter if best else ","
 
 
-def _has_one_column(text: str, decimal: str | None) -> bool:
+def has_one_column(data: bytes, decimal: str | None) -> bool:
     """Return whether each line is one number with a decimal comma, below a name.
 
-    Without a name it may be two numbers.
+    Without a name it may be two numbers, unless that is the `decimal` mark.
     """
-    first, *below = text.strip("\n").split("\n")
+    first, *below = take_sample(data).decode("utf-8", errors="replace").strip("\n").split("\n")
     name = first.strip('"')
     is_name = not any(mark in name for mark in DELIMITERS) and not is_value(name)
     if not is_name and not (decimal == "," and DECIMAL_COMMA.fullmatch(first)):

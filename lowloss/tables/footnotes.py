@@ -15,8 +15,8 @@ MARKED = (
 )
 """A number with such a mark behind it."""
 FLAG = r"\d\)?\s?%?\s?(?:\*\s?)?([a-z]{1,2}|HH?|LL?|[UJEBQ]|est\.?)$"
-GLUED = r"\d[a-z]{1,2}$"
-"""Small letters without a blank before them: `1.9d` may be a unit."""
+GLUED = r"\d(?:[a-z]{1,2}|[EBQ])$"
+"""Letters without a blank before them: `1.9d` may have a unit, and `12B` be a house."""
 LISTED = r"\[\w{1,2}\]$"
 """The mark of a footnote as encyclopedias write it, which nothing else is."""
 EUROSTAT, LABORATORY = frozenset("bperu"), frozenset(("H", "HH", "L", "LL"))

@@ -37,7 +37,7 @@ SUMMARIES = frozenset(
 YEARS = range(1800, 2101)
 MANY_NUMBERS = 5
 """So many numbers hardly rise or fall by chance."""
-MEASURE, MOSTLY = re.compile(r"\d[\d.,]*\s?[A-Za-z%]{1,3}"), 0.5
+MEASURE, MOSTLY = re.compile(r"\d[\d.,]*\s?([A-Za-z%]{1,3})"), 0.5
 LAMBDA = re.compile(r"<lambda(?:_\d+)?>|p\d{1,2}|q\d{1,2}")
 
 
@@ -94,9 +94,10 @@ def _is_plain_number(cell: str) -> bool:
 
 
 def _is_measure_above_others(cell: str, column: Sequence[str]) -> bool:
-    """Return whether a number with a unit stands above such: `4.0K`, and not `10cm` above `7.5`."""
-    others = sum(MEASURE.fullmatch(other) is not None for other in column)
-    return MEASURE.fullmatch(cell) is not None and others > MOSTLY * len(column)
+    """Return whether a number with a unit stands above such: `4.0K`, not `10Y` above `4.5%`."""
+    match = MEASURE.fullmatch(cell)
+    units = [other[1] for other in map(MEASURE.fullmatch, column) if other is not None]
+    return match is not None and match[1] in units and len(units) > MOSTLY * len(column)
 
 
 def _are_names(cells: Sequence[str]) -> bool:

@@ -165,6 +165,7 @@ def test_words_of_another_kind_than_those_below_are_names(first: str, row: str) 
     [
         ("4.0K\t./a", "{n}K\t./d{n}", True),
         ("10cm\tsite", "{n}.5\ts{n}", False),
+        ("10Y\tsite", "{n}.5%\ts{n}", False),
         ("size\t./a", "{n}K\t./d{n}", False),
     ],
 )

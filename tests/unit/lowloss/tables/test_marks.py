@@ -152,7 +152,9 @@ def test_flags_on_some_of_few_numbers_are_left_off_and_told(mark: str) -> None:
     assert [warning.code for warning in reader.warnings] == ["marks_removed"]
 
 
-@pytest.mark.parametrize("cells", [["50 p", "75 p"], ["9.9d", "6.5d"], ["500 U", "700 U"]], ids=str)
+@pytest.mark.parametrize(
+    "cells", [["50 p", "75 p"], ["9.9d", "6.5d"], ["500 U", "700 U"], ["7B", "9B"]], ids=str
+)
 def test_letters_that_may_be_units_are_no_flags_of_few_numbers(cells: list[str]) -> None:
     assert "marks_removed" not in codes_of([*FEW, *cells])
 

@@ -24,7 +24,9 @@ def test_numbers_with_commas_below_a_name_are_one_column(name: str) -> None:
 
     assert table.frame.columns == [name.strip('"')]
     assert table.frame.row(0) == (9.2,)
-    assert table.warnings == ()
+    (warning,) = table.warnings
+    assert (warning.code, warning.example) == ("one_column", "9,2")
+    assert read(f"{name}\n{NUMBERS}", delimiter=",").frame.width == 2
 
 
 def test_a_decimal_comma_makes_one_column_without_a_name() -> None:
