@@ -33,12 +33,12 @@ SUFFIXES = {
     ".npz": "npz",
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
-    ".xls": "xlsx",
     ".ods": "ods",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-"""The formats of files by their names; the server tells others by their content."""
+"""The formats of files by their names; the server tells others by their content: many texts are
+called `.xls`."""
 
 
 @dataclass(frozen=True)

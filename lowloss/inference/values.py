@@ -43,7 +43,9 @@ def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
     if column.reading is not None and column.reading.null_values:
         values = _drop_nulls(values, column.reading.null_values)
     if column.dtype == "string":
-        return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
+        keeps_marks = column.reading is not None and column.reading.keeps_marks
+        parse = _parse_level if keeps_marks else _parse_text
+        return np.array(_read_values(values, parse), dtype=object).reshape(-1, 1)
     if column.reading is not None and column.reading.is_serial:
         # As the training table had them: days of a spreadsheet, not since 1970.
         values = [v - EPOCH_DAYS if _is_number(v) else v for v in values]
@@ -177,7 +179,11 @@ def _parse_days(value: object) -> float:
 
 
 def _parse_text(value: object) -> str:
-    if _is_missing(value):
+    return "" if _is_missing(value) else _parse_level(value)
+
+
+def _parse_level(value: object) -> str:
+    if value is None:
         return ""
     if isinstance(value, str):
         text = value.strip()

@@ -76,7 +76,8 @@ class Reading(Result):
     numbers have marks of footnotes behind them, or dates notes, which are left off. Of dates: the
     order of their parts, or their format; `is_serial` where they are numbers of a spreadsheet, days
     since 1899-12-30. Of durations: what clocks of two numbers show; null where an earlier version
-    read them, which decides anew. `null_values` are missing in a column of any kind.
+    read them, which decides anew. `null_values` are missing in a column of any kind. Of categories:
+    `keeps_marks` where words such as `NA` are levels.
     """
 
     kind: ColumnType
@@ -92,6 +93,7 @@ class Reading(Result):
     is_serial: bool = False
     clock: Literal["h:m", "m:s"] | None = None
     null_values: tuple[str, ...] = ()
+    keeps_marks: bool = False
 
 
 class Column(Result):

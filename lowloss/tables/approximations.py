@@ -60,14 +60,14 @@ def strip_marks(text: pl.Series, unread: Collection[InexactMark] = ()) -> Approx
     return Approximations(bare, _differ(text, bare))
 
 
-def choose_marks(text: pl.Series) -> Approximations:
+def choose_marks(text: pl.Series, *, are_numbers: bool = False) -> Approximations:
     """Take off the marks of a column where that leaves no two kinds of cells alike.
 
     Approximate numbers are numbers. `5+` is one unless `5` is another; bounds such as `<5` are
     where a column has many numbers besides.
     """
     everything = strip_marks(text)
-    if not everything.is_marked.any():
+    if are_numbers or not everything.is_marked.any():
         return everything
     unread: list[InexactMark] = []
     bare = _take_off(text, "about")

@@ -26,6 +26,7 @@ from lowloss.tables.doubtful_decimals import (
 )
 from lowloss.tables.doubts import Doubt
 from lowloss.tables.evidence import clean, drop_null_values, find_majority
+from lowloss.tables.mark_levels import MarkLevels
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark
 from lowloss.tables.numbers import LONG, MAYBE_GROUPED, has_leading_zeros
@@ -157,14 +158,17 @@ def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Seri
     Their strings are freed as they are read: memory never holds all strings and values.
     """
     results: list[pl.Series | Doubt] = []
+    marks = MarkLevels(reader.options.null_values or ())
     while columns:
         batch = _take_batch(columns)
         batch.reverse()
         values = _read_batch(batch, reader)
-        results += [
-            values[column.name] if column.name in values else reader.read(column)
-            for column in batch
-        ]
+        for column in batch:
+            result = values[column.name] if column.name in values else reader.read(column)
+            results.append(result)
+            if not reader.earlier:
+                marks.look_at(column, result)
+    reader.warnings += marks.tell()
     results.reverse()
     settled = [r if isinstance(r, pl.Series) else reader.settle(r) for r in results]
     mark = reader.options.decimal or find_majority(reader.marks)
@@ -188,7 +192,7 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
     options = reader.options
     # What looks like a number may be a date in the format that is asked for, and what was read
     # before is read anew by other marks.
-    is_formatted = options.date_format is not None
+    is_formatted = options.day_format is not None
     has_marks = bool(reader.earlier) and bool(options.decimal or options.thousands)
     if is_formatted or has_marks or len(batch) < MIN_BATCH or not len(batch[0]):
         return {}

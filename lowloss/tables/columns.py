@@ -15,11 +15,8 @@ from lowloss.tables.booleans import find_words, read_booleans
 from lowloss.tables.date_notes import read_noted_dates
 from lowloss.tables.dates import (
     DateReading,
-    MixedDates,
     Order,
-    choose_firsts,
     choose_order,
-    mix_dates,
     read_format,
     read_iso,
     read_pointed_months,
@@ -35,9 +32,12 @@ from lowloss.tables.evidence import (
     find_mark,
     find_missing,
     has_values,
+    is_text,
 )
+from lowloss.tables.mark_levels import keep_marks, strip
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma, tell_possible_marks
+from lowloss.tables.mixed_dates import mix_dates
 from lowloss.tables.notation import (
     NOTHING,
     PLAIN,
@@ -62,6 +62,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.repeated_marks import drop_repeated_marks
+from lowloss.tables.seasons import are_seasons
 from lowloss.tables.serials import find_serials, says_date
 
 DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
@@ -99,7 +100,7 @@ class ColumnReader:
         kind = (self.options.types or {}).get(name)
         warned = len(self.warnings)
         values = self._read_as(column, kind)
-        if kind in {None, "category"} or not _is_text(values):
+        if kind in {None, "category"} or not is_text(values):
             return values
         # No cell has the type that was chosen: the cells decide.
         self.warnings[warned:] = [remarks.warn_of_type(clean(column), str(kind))]
@@ -109,7 +110,9 @@ class ColumnReader:
         """Read a column of strings as a kind, or as its cells are."""
         self.decided[column.name] = Reading(kind="category")
         if kind == "category":
-            return clean(column)
+            text, has_marks = keep_marks(column)
+            self.decided[column.name] = Reading(kind="category", keeps_marks=has_marks)
+            return text
         if kind == "date" or (kind is None and says_date(column.name)):
             serials = self._read_serials(column, is_chosen=kind is not None)
             if serials is not None:
@@ -128,7 +131,7 @@ class ColumnReader:
         text = doubt.text
         if isinstance(doubt, DoubtfulNumbers):
             witness = find_majority(self.marks)
-            notation = resolve(doubt.mark, witness)
+            notation = resolve(doubt.mark, witness or doubt.guess_decimal())
             if witness is None:
                 self.warnings.append(warn_of_mark(text, doubt.mark, notation))
             return self._finish_numbers(text, doubt.numbers, notation)
@@ -136,14 +139,14 @@ class ColumnReader:
         votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
         order = find_majority(votes)
         if order is None:
-            # As it is most often meant: 4/3/2024 in America, 4.3.2024 in Europe.
-            order = choose_firsts(doubt.readings) or ("mdy" if mark == "/" else "dmy")
+            order = doubt.guess_order(mark)
             self.warnings.append(remarks.warn_of_order(text, order))
         return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
 
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
         """Read a column as one of its name was read before; what is unreadable is told."""
-        text, reading = clean(column), override(reading, self.options)
+        text = strip(column) if reading.keeps_marks else clean(column)
+        reading = override(reading, self.options)
         values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
         if reading.kind == "number":
@@ -205,7 +208,7 @@ class ColumnReader:
     def _read_serials(self, column: pl.Series, *, is_chosen: bool) -> pl.Series | None:
         """Read numbers that a spreadsheet means as dates."""
         text = clean(column)
-        serials = None if self.options.date_format else find_serials(text)
+        serials = None if self.options.day_format else find_serials(text)
         if serials is None:
             return None
         values = serials.values
@@ -253,7 +256,7 @@ class ColumnReader:
                 plain = self._read_commas(among)
             if plain is not None:
                 return plain
-        is_open = kind in {None, "date"} and self.options.date_format is None
+        is_open = kind in {None, "date"} and self.options.day_format is None
         if is_open and (days := read_iso(text)) is not None:
             self.decided[text.name] = Reading(kind="date", order="ymd")
             self.warnings += remarks.warn_of_years(text, days)
@@ -277,22 +280,25 @@ class ColumnReader:
         present = tidy.count()
         if not present:
             return text
-        numbers = split_approximations(tidy)
+        numbers = split_approximations(tidy, are_numbers=kind == "number")
         is_number = kind in {None, "number"}
         decision = decide_by_options(numbers.shapes, self.options) if is_number else NOTHING
         is_open = decision.readable < present
-        dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
+        dates = self._read_dates(tidy, kind) if is_open and kind in {None, "date"} else []
         dated = max((reading.readable for reading in dates), default=0)
         needed = 1 if kind else READABLE * present
         durations = None
         if is_open and kind in {None, "duration"}:
             is_sure = kind == "duration"
-            durations = read_durations(tidy, are_durations=is_sure, are_dates=dated >= needed)
+            durations = read_durations(
+                tidy, are_durations=is_sure, are_dates=dated >= needed, clock=self.options.clock
+            )
         timed = 0 if durations is None else durations.seconds.count()
         if max(decision.readable, dated, timed) < needed:
             mixed = mix_dates(tidy, dates) if dated > decision.readable else None
             if mixed is not None and mixed.reading.readable >= needed:
-                return self._finish_mixed_dates(text, mixed)
+                self.warnings.append(remarks.warn_of_mixed_dates(text, mixed))
+                return self._finish_dates(text, mixed.reading)
             self.warnings += explain_text(text, tidy, numbers, decision, dates=dates)
             if proves_comma(tidy):
                 self.marks[","] += 1
@@ -323,25 +329,25 @@ class ColumnReader:
         values = to_numbers(numbers, notation).alias(text.name)
         self.decided[text.name] = numbers.describe(notation)
         self._warn_of_unreadable(text, values, "numbers")
-        self.warnings += tell_numbers(text, numbers, values)
+        self.warnings += tell_numbers(text, numbers, values, notation)
         if notation.decimal == ".":
             self._tell_decimals(text.set(values.is_null(), None))
         return values
 
-    def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
-        if self.options.date_format is not None:
-            values = read_format(tidy, self.options.date_format)
+    def _read_dates(self, tidy: pl.Series, kind: str | None) -> list[DateReading]:
+        if self.options.day_format is not None:
+            values = read_format(tidy, self.options.day_format)
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
-        return read_noted_dates(tidy)
+        return [] if kind is None and are_seasons(tidy) else read_noted_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""
-        if self.options.date_format is None or read_plain(column) is None:
+        if self.options.day_format is None or read_plain(column) is None:
             return None
         text = clean(column)
-        values = read_format(text, self.options.date_format)
+        values = read_format(text, self.options.day_format)
         if not values.count() or values.count() < text.count():
             return None
         self.is_format_used = True
@@ -363,22 +369,17 @@ class ColumnReader:
         self.decided[text.name] = Reading(
             kind="date",
             order=reading.order,
-            date_format=self.options.date_format if reading.is_formatted else None,
+            date_format=self.options.day_format if reading.is_formatted else None,
             has_footnotes=reading.is_noted is not None,
         )
         values = reading.values.alias(text.name)
-        self.warnings += remarks.tell_dates(text, values, reading.is_noted)
+        self.warnings += remarks.tell_dates(text, reading)
         self._warn_of_unreadable(text, values, "dates")
         return values
 
-    def _finish_mixed_dates(self, text: pl.Series, mixed: MixedDates) -> pl.Series:
-        self.warnings.append(
-            remarks.warn_of_mixed_dates(text, mixed.is_other, may_swap=mixed.may_swap)
-        )
-        return self._finish_dates(text, mixed.reading)
-
     def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
         seconds = durations.seconds
+        self.is_format_used |= self.options.clock is not None
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
         self.warnings.append(remarks.warn_of_seconds(text, seconds, durations.clock))
@@ -391,10 +392,6 @@ class ColumnReader:
                 remarks.warn_of_unreadable(text, odd, noun, is_training=not self.earlier)
             )
             self.unreadable = odd if self.unreadable is None else self.unreadable | odd
-
-
-def _is_text(values: pl.Series | Doubt) -> bool:
-    return isinstance(values, pl.Series) and values.dtype == pl.String and values.count() > 0
 
 
 WHOLE = Reading(kind="number")

@@ -15,6 +15,7 @@ from lowloss.tables.dialect import (
     Record,
     detect_delimiter,
     detect_quote,
+    has_one_column,
     is_header,
     read_sep_line,
 )
@@ -88,6 +89,7 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     delimiter = options.delimiter or delimiter
     if delimiter is None and options.header is None and (pairs := read_pairs(data, warnings)):
         data, delimiter = pairs, ","
+    delimiter = delimiter or _find_one_column(data, options, warnings)
     ruler, others = cut_ruler(data)
     records, dialect = _split(others, delimiter, options.quote)
     if ruler and _find_width(records) == 1:
@@ -109,6 +111,26 @@ def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Recor
     delimiter = delimiter or detect_delimiter(data, quote)
     records = split_records(data, delimiter, quote)
     return records, Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+
+
+def _find_one_column(
+    data: bytes, options: ParseOptions, warnings: list[TableWarning]
+) -> str | None:
+    """Return a delimiter that no line has where each is one number with a decimal comma."""
+    if not has_one_column(data, options.decimal):
+        return None
+    example = data.split(b"\n", 2)[1].decode()
+    warnings.append(
+        TableWarning(
+            code="one_column",
+            count=1,
+            example=example,
+            detail=f"each line has one comma, as in {example!r}: read as the decimal mark of one "
+            "column",
+            fix="give delimiter=, if there are two columns",
+        )
+    )
+    return ";"
 
 
 def _lay_out(

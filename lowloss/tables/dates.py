@@ -10,7 +10,14 @@ import polars as pl
 
 from lowloss.errors import InvalidRequest
 from lowloss.tables.date_words import MONTHS, tidy_dates
-from lowloss.tables.evidence import has_even_steps, is_monotonic, is_once_a_month
+from lowloss.tables.evidence import (
+    FIRST_YEAR,
+    MIN_ORDERED,
+    has_even_steps,
+    is_monotonic,
+    is_once_a_month,
+    shows_years_first,
+)
 from lowloss.tables.table import POLARS_FAULTS
 from lowloss.wording import describe_error
 
@@ -64,8 +71,11 @@ PARTS = (
     *("y", "q", "m", "d", "word", "week", "weekday"),
     *("hour", "minute", "second", "fraction", "half", "zone"),
 )
+FOUR_DIGITS = r"^\s*\d{4}-"
 SHORT_YEAR_FIRST = rf"^(?P<y>\d{{2}}){MARK}{MONTH}{MARK}{DAY}{TIME}"
-"""Read so only where the dates rise or fall throughout, and in no other order."""
+"""Read so only where the dates rise or fall throughout, and in no other order, or where the years
+are few beside the days, or no other order is possible, and all have two digits."""
+PADDED_SHORT_YEAR_FIRST = r"^\d\d(?:-\d\d-|/\d\d/)\d\d$"
 COMPACT_DAYS = (19_000_101, 21_001_231)
 """The numbers between which whole numbers may be days, such as 20240131."""
 COMPACT_TIMES = tuple((COMPACT_DAYS[0] * 10**n, (COMPACT_DAYS[1] + 1) * 10**n) for n in (2, 4, 6))
@@ -77,9 +87,9 @@ MIN_POINTED = 8
 """So many different numbers look so by chance in one of 10 million columns."""
 SAMPLE_DATES, HEAD_DATES = 500, 200
 """How many texts show how dates are written, and whether words stand around them."""
-MONTHS_OF_YEAR, MIN_FIRSTS, MIN_YEARS = 12, 3, 2
-"""A larger number is no month; in several years, first days of so many months are hardly the first
-days of one January after the other."""
+MIN_FIRSTS, MIN_YEARS = 3, 2
+"""In several years, first days of so many months are hardly the first days of one January after the
+other."""
 PIVOT = 69
 """Years of two digits from this on are of the 20th century, as POSIX has it."""
 
@@ -99,18 +109,6 @@ class DateReading:
         return self.values.count()
 
 
-@dataclass(frozen=True)
-class MixedDates:
-    """Dates that are written in two ways; `may_swap` where one has days up to 12, the other above.
-
-    `is_other` where a date is not written as most.
-    """
-
-    reading: DateReading
-    is_other: pl.Series
-    may_swap: bool
-
-
 def drop_out_of_calendar(column: pl.Series) -> pl.Series:
     """Set dates or datetimes outside the years 1 to 9999 to null: Python cannot represent them."""
     is_inside = column.dt.year().is_between(1, 9999).fill_null(value=False)
@@ -124,6 +122,9 @@ def read_iso(text: pl.Series) -> pl.Series | None:
         days = part.str.to_date("%Y-%m-%d", strict=False)
         if days.null_count() != part.null_count() or days.null_count() == len(days):
             return None
+    # polars takes `13-01-21` for a day of the year 13.
+    if days.dt.year().min() < FIRST_YEAR and not text.str.contains(FOUR_DIGITS).all():  # type: ignore[operator]
+        return None
     return drop_out_of_calendar(days)
 
 
@@ -137,7 +138,11 @@ def read_dates(text: pl.Series) -> list[DateReading]:
             best = tidied if _count(tidied) > _count(best) else best
     if best and not any(is_monotonic(reading.values) for reading in best):
         short = _read_short_years(text)
-        if short.count() >= _count(best) and is_monotonic(short):
+        if short.count() >= _count(best) and (is_monotonic(short) or shows_years_first(short)):
+            return [DateReading("yymd", short)]
+    if not best and text.str.contains(PADDED_SHORT_YEAR_FIRST).all():
+        short = _read_short_years(text)
+        if short.null_count() == text.null_count() and short.n_unique() >= MIN_ORDERED:
             return [DateReading("yymd", short)]
     return best
 
@@ -213,43 +218,6 @@ def read_pointed_months(column: pl.Series, number: pl.Series) -> pl.Series | Non
     return read_dates_in(text, "ymd").alias(column.name)
 
 
-def mix_dates(text: pl.Series, readings: list[DateReading]) -> MixedDates | None:
-    """Return dates of which some are written in another way than most; None where one is in doubt.
-
-    Spreadsheets leave such a column where they take only some texts for dates.
-    """
-    best = _choose_only(readings)
-    if best is None:
-        return None
-    is_other = best.values.is_null() & text.is_not_null()
-    others = _choose_only(read_dates(text.set(~is_other, None)))
-    # The month and the day must not change places within a column.
-    if others is None or {best.order, others.order} == {"dmy", "mdy"}:
-        return None
-    parts = [best.values, others.values]
-    if len({part.dtype for part in parts}) > 1:
-        parts = [part.cast(pl.Datetime("us")) for part in parts]
-    values = pl.select(pl.coalesce(*parts)).to_series()
-    order = others.order if best.order == "ymd" else best.order
-    days = sorted((_find_days(part) for part in parts), key=max)
-    may_swap = max(days[0]) <= MONTHS_OF_YEAR < min(days[1])
-    is_read = is_other & others.values.is_not_null()
-    return MixedDates(DateReading(order, values), is_read, may_swap)
-
-
-def _choose_only(readings: list[DateReading]) -> DateReading | None:
-    """Return the reading that reads the most; None where two that differ read as much."""
-    best = max((reading.readable for reading in readings), default=0)
-    fitting = [reading for reading in readings if reading.readable == best > 0]
-    if not fitting or any(not r.values.equals(fitting[0].values) for r in fitting[1:]):
-        return None
-    return fitting[0]
-
-
-def _find_days(dates: pl.Series) -> list[int]:
-    return dates.dt.day().drop_nulls().unique().to_list()
-
-
 def choose_order(readings: list[DateReading]) -> list[DateReading]:
     """Return the only reading in which dates rise or fall, or follow in even steps; else all.
 
@@ -271,9 +239,14 @@ def choose_firsts(readings: Sequence[DateReading]) -> Order | None:
     for reading in readings:
         days = reading.values.drop_nulls().dt
         is_long = days.month().n_unique() >= MIN_FIRSTS and days.year().n_unique() >= MIN_YEARS
-        if is_long and _find_days(reading.values) == [1]:
+        if is_long and find_days(reading.values) == [1]:
             orders.append(reading.order)
     return orders[0] if len(orders) == 1 else None
+
+
+def find_days(dates: pl.Series) -> list[int]:
+    """Return the days of the month of dates, each once."""
+    return dates.dt.day().drop_nulls().unique().to_list()
 
 
 def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:

@@ -35,6 +35,8 @@ SERVER_TIME = re.compile(r"\[\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2}(?: [+
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
 WHOLE, DIGITS = re.compile(r"[-+]?\d+"), re.compile(r"\d+")
+DECIMAL_COMMA, MIN_DECIMALS = re.compile(r"[-+]?\d+,\d+"), 3
+"""A number alone in a line, and how many such lines below a name are one column."""
 MIN_NAMES = 3
 """Fewer whole numbers need not rise or fall to be names, such as years."""
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
@@ -150,6 +152,19 @@ def detect_delimiter(data: bytes, quote: str) -> str:
         if _is_worse_than_blanks(best, blanks) and _are_blanks_delimiters(text, blanks):
             return BLANKS
     return best.delimiter if best else ","
+
+
+def has_one_column(data: bytes, decimal: str | None) -> bool:
+    """Return whether each line is one number with a decimal comma, below a name.
+
+    Without a name it may be two numbers, unless that is the `decimal` mark.
+    """
+    first, *below = take_sample(data).decode("utf-8", errors="replace").strip("\n").split("\n")
+    name = first.strip('"')
+    is_name = not any(mark in name for mark in DELIMITERS) and not is_value(name)
+    if not is_name and not (decimal == "," and DECIMAL_COMMA.fullmatch(first)):
+        return False
+    return len(below) >= MIN_DECIMALS and all(map(DECIMAL_COMMA.fullmatch, below))
 
 
 def split_sample(text: str, delimiter: str, quote: str) -> Split:

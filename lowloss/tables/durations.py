@@ -14,7 +14,7 @@ Clock = Literal["h:m", "m:s"]
 """What a clock of two numbers shows."""
 CLOCK = (
     r"^(?P<sign>[-+])?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
-    r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
+    r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?|u)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?$"
 )
 LAP = (
@@ -62,6 +62,12 @@ WORDS = (
 )
 PACE = re.compile(r"(?:^|[^a-z])(?:pace|split|lap)(?:$|[^a-z])", re.IGNORECASE)
 """A name of minutes and seconds."""
+WRITTEN_FORM = re.compile(
+    r"(?:^|[^a-z:])(?:m{1,2}|min(?:s|utes?|uten)?)\s?:\s?(?:s{1,2}|sec(?:s|onds?)?|sek(?:unden)?)"
+    r"(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+"""A name that says how its times are written: `TOI (mm:ss)`, and not `hh:mm:ss`."""
 GAP = re.compile(
     r"(?:^|[^a-z])(?:gap|diff|difference|behind|interval|rückstand|abstand|écart|ecart|distacco|diferencia)"
     r"(?:$|[^a-z])",
@@ -105,10 +111,14 @@ def read_durations(
     if are_durations and clock == "h:m":
         text = text.str.replace(SHORT, "$1:$2")
     best: pl.Series | None = None
-    for pattern in (LAP if clock == "m:s" else CLOCK, ISO, WORDS):
+    # `5:30 pm` is none of minutes, in a file whose other clocks are.
+    clocks = (LAP, CLOCK) if clock == "m:s" else (CLOCK,)
+    iso = _read(text, ISO)
+    for pattern in (*clocks, WORDS):
         if pattern is WORDS and not (are_durations or text.str.contains(MIXED).any()):
             continue
-        seconds = _read(text, pattern)
+        # OpenDocument has `PT29H14M00S` beside `23:17:00`.
+        seconds = pl.select(pl.coalesce(_read(text, pattern), iso)).to_series()
         if seconds.count() > (0 if best is None else best.count()):
             best = seconds
     return None if best is None else Durations(best, clock)
@@ -190,9 +200,10 @@ def _read(text: pl.Series, pattern: str) -> pl.Series:
 def _detect_clock(text: pl.Series) -> Clock:
     """Return what `59:10` is.
 
-    Beside `1:23.4`, or `1:02:30`, as no day has 59 hours, or in a column `pace`, minutes.
+    Minutes beside `1:23.4`, or `1:02:30`, as no day has 59 hours, or in a column `pace` or `mm:ss`.
     """
-    if text.str.contains(FRACTION).any() or PACE.search(text.name):
+    says_minutes = PACE.search(text.name) or WRITTEN_FORM.search(text.name)
+    if text.str.contains(FRACTION).any() or says_minutes:
         return "m:s"
     if GAP.search(text.name) and text.str.contains(BEHIND).any():
         return "m:s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
@@ -11,6 +12,7 @@ import polars as pl
 from lowloss.tables.marks import MISSING, MISSING_LOWER
 from lowloss.tables.null_values import match_null_values
 from lowloss.tables.repeated_marks import MAX_MARKS, find_repeated_marks
+from lowloss.tables.units import ZERO
 from lowloss.tables.values import is_missing, may_be_value
 
 T = TypeVar("T")
@@ -19,6 +21,11 @@ SAMPLE_CELLS, MAX_WORDS = 500, 0.5
 """Cells that are looked at first, and the share of words above which a column is text."""
 MIN_ORDERED = 8
 """So many dates rise or fall by chance in one of 20,000 columns."""
+MIN_DATES, FEW_YEARS, LAST_DAYS = 20, 1 / 3, 28
+"""So many dates with years in front show that by years that are few beside the days, which go up to
+the end of a month; of the last days of months, the days are as few."""
+FIRST_YEAR = 100
+"""An earlier year was written with two digits."""
 
 
 def clean(column: pl.Series) -> pl.Series:
@@ -53,6 +60,11 @@ def find_mark(text: pl.Series) -> str:
     return next((character for character in example if character in "/.-"), "")
 
 
+def is_text(values: object) -> bool:
+    """Return whether what was read from a column is texts, and not all are missing."""
+    return isinstance(values, pl.Series) and values.dtype == pl.String and values.count() > 0
+
+
 def has_values(text: pl.Series) -> bool:
     """Return whether a sample of the cells has numbers or dates enough to look at them all.
 
@@ -61,7 +73,7 @@ def has_values(text: pl.Series) -> bool:
     present = text.drop_nulls()
     sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
     others = [cell for cell in sample if not is_missing(cell)]
-    words = [cell for cell in others if not may_be_value(cell)]
+    words = [cell for cell in others if not may_be_value(cell) and not re.search(ZERO, cell)]
     if len(words) <= MAX_WORDS * len(others) > 0:
         return True
     is_open = len(set(words)) <= MAX_MARKS and len(words) < len(others)
@@ -91,3 +103,15 @@ def is_monotonic(values: pl.Series) -> bool:
     present = values.drop_nulls()
     is_sorted = present.is_sorted() or present.is_sorted(descending=True)
     return is_sorted and present.n_unique() >= MIN_ORDERED
+
+
+def shows_years_first(dates: pl.Series) -> bool:
+    """Return whether dates that were read year first have the years of few, and days of many.
+
+    Read day first, nearly all would be of the same few days of a month.
+    """
+    days = dates.drop_nulls().unique().dt
+    years = days.year() % 100
+    if len(years) < MIN_DATES or years.min() >= LAST_DAYS or days.day().max() < LAST_DAYS:  # type: ignore[operator]
+        return False
+    return years.n_unique() <= FEW_YEARS * days.day().n_unique()

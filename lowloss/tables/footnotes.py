@@ -5,37 +5,57 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-PLAIN = r"^[-+(]?\s*[\d.,' ]*\d[.,]?\s?%?\)?$"
-"""A number without a unit, loosely."""
+NUMBER = r"(?:[<>\x{2264}\x{2265}]\s?)?[-+(]?\s*[\d.,' ]*\d[.,]?\s?%?\)?"
+PLAIN = rf"^{NUMBER}$"
+"""A number without a unit, loosely; it may be a bound."""
 MARKED = (
-    r"^(?P<number>[-+(]?\s*[\d.,' ]*\d[.,]?\s?%?\)?)\s*"
+    rf"^(?P<number>{NUMBER})\s*"
     r"(?P<mark>\*{1,3}|[†‡§¹²³⁴]{1,3}|\([a-z]{1,2}\)|\[(?:[a-z]|\d{1,2})\]"
-    r"|\b[bcdefnprsuz]{1,2}|\b(?:HH?|LL?))$"
+    r"|[bcdefnprsuz]{1,2}|(?:\*\s?)?(?:HH?|LL?)|[UJEBQ]|est\.?)$"
 )
 """A number with such a mark behind it."""
-FLAG = r"\d\)? ?%? ([a-z]{1,2}|HH?|LL?)$"
-EUROSTAT, LABORATORY = frozenset("bperu"), frozenset(("H", "HH"))
+FLAG = r"\d\)?\s?%?\s?(?:\*\s?)?([a-z]{1,2}|HH?|LL?|[UJEBQ]|est\.?)$"
+GLUED = r"\d(?:[a-z]{1,2}|[EBQ])$"
+"""Letters without a blank before them: `1.9d` may have a unit, and `12B` be a house."""
+LISTED = r"\[\w{1,2}\]$"
+"""The mark of a footnote as encyclopedias write it, which nothing else is."""
+EUROSTAT, LABORATORY = frozenset("bperu"), frozenset(("H", "HH", "L", "LL"))
+SINGLE = EUROSTAT | frozenset(("U", "J", "E", "B", "Q", "est", "est."))
 """Flags, of which one shows that such letters are no units: of Eurostat's beside another one, or
-among numbers of the same size, as `50 p` may be pence."""
-MIN_CELLS = 20
-"""How many cells show what size numbers have."""
-MOSTLY, SHARE = 0.5, 0.95
-"""The share of cells that must be plain numbers, and that of them and those with marks."""
+among numbers of the same size, as `50 p` may be pence; so those of laboratories for what is below a
+limit, or estimated."""
+MIN_CELLS, MANY_CELLS = 8, 20
+"""How many cells show what size numbers have, and how many the middle half of them."""
+MOSTLY, SHARE, FEW_PLAIN = 0.5, 0.95, 0.2
+"""The share of cells that must be plain numbers, and that of them and those with marks; that of
+plain numbers beside footnotes as encyclopedias have them, or several flags of Eurostat."""
 
 
-def find_footnotes(tidy: pl.Series) -> pl.Series | None:
-    """Return where tidy texts are numbers with a mark, if all others are plain; else None."""
+def find_footnotes(tidy: pl.Series, *, are_numbers: bool = False) -> pl.Series | None:
+    """Return where tidy texts are numbers with a mark, if all others are plain; else None.
+
+    Where all `are_numbers`, each that has a mark is one.
+    """
     is_noted = tidy.str.contains(MARKED).fill_null(value=False)
     if not is_noted.any():
         return None
-    flag = tidy.str.extract(FLAG)
+    if are_numbers:
+        return is_noted
+    flag = tidy.set(~is_noted, None).str.extract(FLAG)
     if not _are_flags(tidy, flag):
         is_noted &= flag.is_null()
+    # Of an estimate, `5.1e` is one as well.
+    elif set(flag.drop_nulls()) != {"e"}:
+        is_noted &= ~tidy.str.contains(GLUED).fill_null(value=False)
     if not is_noted.any():
         return None
     is_plain = tidy.str.contains(PLAIN).fill_null(value=False)
     present = tidy.count()
-    if is_plain.sum() < MOSTLY * present or (is_plain | is_noted).sum() < SHARE * present:
+    flags = set(flag.filter(is_noted).drop_nulls())
+    is_sure = len(flags) > 1 and flags <= EUROSTAT
+    is_sure |= tidy.filter(is_noted).str.contains(LISTED).all()
+    mostly = FEW_PLAIN if is_sure else MOSTLY
+    if is_plain.sum() < mostly * present or (is_plain | is_noted).sum() < SHARE * present:
         return None
     return is_noted
 
@@ -45,19 +65,23 @@ def _are_flags(tidy: pl.Series, flag: pl.Series) -> bool:
     letters = set(flag.drop_nulls().unique())
     if not LABORATORY.isdisjoint(letters):
         return True
-    if EUROSTAT.isdisjoint(letters):
+    if SINGLE.isdisjoint(letters):
         return False
-    return len(letters) > 1 or _are_alike(tidy, flag.is_not_null())
+    has_several = len(letters) > 1 and not EUROSTAT.isdisjoint(letters)
+    return has_several or _are_alike(tidy, flag.is_not_null())
 
 
 def _are_alike(tidy: pl.Series, is_flagged: pl.Series) -> bool:
-    """Return whether numbers with a letter lie among those without one, in the middle."""
+    """Return whether numbers with a letter lie among those without one, in the middle of many."""
     plain = strip_footnotes(tidy).str.replace_all(r"[, ]", ".").cast(pl.Float64, strict=False)
     flagged, bare = plain.filter(is_flagged).drop_nulls(), plain.filter(~is_flagged).drop_nulls()
-    if len(flagged) + len(bare) < MIN_CELLS or not len(flagged) or not len(bare):
+    cells = len(flagged) + len(bare)
+    if cells < MIN_CELLS or not len(flagged) or not len(bare):
         return False
+    margin = 0.25 if cells >= MANY_CELLS else 0
     low, middle, high = (
-        np.quantile(part, share) for part, share in ((bare, 0.25), (flagged, 0.5), (bare, 0.75))
+        np.quantile(part, share)
+        for part, share in ((bare, margin), (flagged, 0.5), (bare, 1 - margin))
     )
     return bool(low <= middle <= high)
 

@@ -37,6 +37,7 @@ SUMMARIES = frozenset(
 YEARS = range(1800, 2101)
 MANY_NUMBERS = 5
 """So many numbers hardly rise or fall by chance."""
+MEASURE, MOSTLY = re.compile(r"\d[\d.,]*\s?([A-Za-z%]{1,3})"), 0.5
 LAMBDA = re.compile(r"<lambda(?:_\d+)?>|p\d{1,2}|q\d{1,2}")
 
 
@@ -69,9 +70,10 @@ def tell_numbers(records: Sequence[Record]) -> Iterator[TableWarning]:
     pairs = list(zip(header, columns, strict=True))
     dates = [cell for cell, column in pairs if is_date(cell) and _are_dates(column)]
     numbers = [cell for cell, column in pairs if _is_plain_number(cell) and _is_numeric(column)]
-    if not dates and (not numbers or _are_names(numbers)):
+    measures = [cell for cell, column in pairs if _is_measure_above_others(cell, column)]
+    if not dates and not measures and (not numbers or _are_names(numbers)):
         return
-    cells, noun = (dates, "dates") if dates else (numbers, "numbers")
+    cells, noun = (dates, "dates") if dates else (measures or numbers, "numbers")
     yield TableWarning(
         code="numbers_in_header",
         count=len(cells),
@@ -89,6 +91,13 @@ def _are_dates(cells: Sequence[str]) -> bool:
 def _is_plain_number(cell: str) -> bool:
     """Return whether a name is a number in digits: `nan` and `inf` are words."""
     return is_number(cell) and may_be_value(cell)
+
+
+def _is_measure_above_others(cell: str, column: Sequence[str]) -> bool:
+    """Return whether a number with a unit stands above such: `4.0K`, not `10Y` above `4.5%`."""
+    match = MEASURE.fullmatch(cell)
+    units = [other[1] for other in map(MEASURE.fullmatch, column) if other is not None]
+    return match is not None and match[1] in units and len(units) > MOSTLY * len(column)
 
 
 def _are_names(cells: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lowloss.results import TableWarning
+from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.dialect import DELIMITERS, split_sample, take_sample
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.values import are_mostly_values, is_value
@@ -24,6 +25,8 @@ WRAPPED = re.compile(rb'"((?:[^"\n]|"")*)"[,;\t]*')
 MIN_WRAPPED = 2
 COMMENTS, MAX_COMMENTS = (b"#", b"%"), 200
 """What comments above the rows begin with, and how many there may be."""
+FIELDS = re.compile(rb"#\s?fields:?[ \t]+([^\n]+)\n", re.IGNORECASE)
+"""The comment in which logs of the W3C's format, as of IIS, and of Zeek name their columns."""
 LOGGER = re.compile(rb'"?TOA5"?,[^\n]*\n(?="?TIMESTAMP"?,)')
 """The first line of a file of a data logger, above the names: which one wrote it."""
 
@@ -51,6 +54,8 @@ def drop_comments_above(data: bytes, warnings: list[TableWarning]) -> bytes:
     while data.startswith(COMMENTS, end) and len(comments) < MAX_COMMENTS:
         start, end = end, data.find(b"\n", end) + 1 or len(data)
         comments.append(data[start:end])
+    if with_names := _name_fields(comments, data[end:], warnings):
+        return with_names
     row = data[end : data.find(b"\n", end) + 1].decode("utf-8", "replace").split()
     is_split = any(mark.encode() in data[end : end + TITLE_BYTES] for mark in DELIMITERS)
     if not comments or is_split or len(row) < 2 or not are_mostly_values(row):
@@ -67,6 +72,22 @@ def drop_comments_above(data: bytes, warnings: list[TableWarning]) -> bytes:
         fix = "write the names of the columns into the last of them if they are missing"
         warnings.append(warn_of_lines(len(dropped), example, detail=detail, fix=fix))
     return (last if has_names else b"") + data[end:]
+
+
+def _name_fields(comments: list[bytes], rows: bytes, warnings: list[TableWarning]) -> bytes | None:
+    """Return the rows below the names that a comment gives; None where it has none for each."""
+    match = next(filter(None, map(FIELDS.fullmatch, comments)), None)
+    if match is None:
+        return None
+    first = rows.split(b"\n", 1)[0]
+    names, mark = match[1].split(), b"\t" if b"\t" in first else b" "
+    if len(names) != len(first.split(mark)):
+        return None
+    if others := [comment for comment in comments if comment != match[0]]:
+        detail = f"comments above the rows are no data and were left out: {len(others)}"
+        example, fix = others[0].decode("utf-8", "replace").strip(), "take them out of the file"
+        warnings.append(warn_of_lines(len(others), example, detail=detail, fix=fix))
+    return mark.join(names) + b"\n" + rows
 
 
 def _split_comment(line: bytes) -> list[str]:
@@ -117,6 +138,7 @@ def make_ruler_warning(ruler: bytes) -> TableWarning:
 
 def warn_of_lines(count: int, example: str, *, detail: str, fix: str) -> TableWarning:
     """Say that lines were left out, such as `example`."""
+    detail += f" ({example[:MAX_EXAMPLE]!r})"
     return TableWarning(code="lines_skipped", count=count, example=example, detail=detail, fix=fix)
 
 

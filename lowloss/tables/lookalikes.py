@@ -15,8 +15,14 @@ WITHIN = r"^\D{1,20}(?:[:=]\s?\d+[.,]\d+\D{0,25}|\d+[.,]\d+\s?[\pL°%]\D{0,24})$
 """One number with decimals behind something else, and a sign or a unit: `T=21.5`, `kl. 4,4 l`.
 `E11.9` and `Article 3.2` are codes."""
 DIGITS = r"\d+(?:[.,' ]\d+)*"
-CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:-\d+){2,}$|^\d+(?:/\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
-"""What begins with a number and is none: versions, addresses of networks, dates, codes."""
+CODE = (
+    r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:-\d+){2,}$|^\d+(?:/\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
+    r"|^\d+-[A-Z]{1,3}$|^#\d{4,}$|\n"
+)
+"""What begins with a number and is none: versions, addresses of networks, dates, codes, orders, and
+addresses of several lines."""
+BOUND, MAX_BOUNDS = r"^[<>≤≥]", 3
+"""So few bounds, if all cells are such, are classes: `<=50K` and `>50K`."""
 POSTAL = r"^(\d{4,5}) \p{Lu}\pL{2,}"
 """A postal code and its town: all codes of a country are as long."""
 LETTERED, MIN_LETTERS = r"^\d{1,4}[A-Za-z]?$", 3
@@ -49,13 +55,15 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
     listed = ", ".join(
         f"{form!r} in {count:,}" for form, count in forms.head(SHOWN_FORMS).iter_rows()
     )
+    are_classes = text.str.contains(BOUND).all() and text.drop_nulls().n_unique() <= MAX_BOUNDS
+    advice = "" if are_classes else "convert them to numbers of one unit, or "
     return warn(
         "looks_numeric",
         text,
         is_alike,
         detail=f"{{count}} of {present:,} in {{name}} {verb} a number, such as {{example}}, "
         f"but not all are numbers of one unit (9 for a number: {listed}): read as text",
-        fix="convert them to numbers of one unit, or set its type to category if they are names",
+        fix=f"{advice}set its type to category if they are names",
     )
 
 

@@ -6,6 +6,8 @@ from string import ascii_lowercase
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A")
 """Missing in every column."""
+LEVEL_MARKS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None")
+"""Those of them that are words: the continent, the country and the surname are written so."""
 MISSING_AMONG_NUMBERS = ("?", "-", ".")
 """Missing without a word where the rest of a column is numbers or dates."""
 MISSING_LOWER = frozenset(
@@ -20,6 +22,7 @@ MISSING_LOWER = frozenset(
         *("#na", "#nv", "#div/0!", "#value!", "#wert!", "#num!", "#zahl!", "#ref!", "#bezug!"),
         *("inf", "-inf", "+inf", "infinity", "-infinity", "∞", "-∞"),
         *("#n/a n/a", "#n/a field not applicable", "#n/a invalid field", "/", "*", "**", "***"),
+        *("****", "*****"),
         *("[c]", "[x]", "[z]"),
         *("(x)", "(d)", "(s)", "(na)", "(n/a)", ": c", ": u", ": z", ":c", ":u", ":z"),
         *("._", *(f".{letter}" for letter in ascii_lowercase)),

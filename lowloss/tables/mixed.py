@@ -16,6 +16,7 @@ from lowloss.tables.notation import Decision
 from lowloss.tables.numbers import Numbers, to_numbers
 from lowloss.tables.remarks import find_unreadable, warn_of_codes_or_results, warn_of_mixed
 from lowloss.tables.repeated_marks import find_possible_marks
+from lowloss.tables.seasons import are_seasons, warn_of_seasons
 from lowloss.tables.values import HEAD_ROWS
 
 MOSTLY = 0.5
@@ -48,20 +49,20 @@ def explain_text(
 ) -> list[TableWarning]:
     """Say which cells keep a column that is mostly numbers, or mostly dates, from being one."""
     present = text.set(tidy.is_null(), None)
+    if are_seasons(present):
+        return [warn_of_seasons(present)]
     if (unnamed := tell_unnamed(present) or tell_doubtful_letters(present)) is not None:
         return [unnamed]
     if are_codes_or_results(present):
         return [warn_of_codes_or_results(present)]
-    warnings: list[TableWarning] = []
     needed = MOSTLY * tidy.count()
-    if decision.readable >= needed:
-        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
-        warnings += [warn_of_mixed(text, odd, "numbers", kind="number")] if odd.any() else []
-    elif (lookalikes := find_lookalikes(present)) is not None:
-        warnings.append(lookalikes)
     best = max(dates, key=lambda reading: reading.readable, default=None)
     if best is not None and best.readable >= max(needed, decision.readable):
         odd = find_unreadable(text, best.values)
         kind = "duration" if may_be_results(present) else "date"
-        warnings.append(warn_of_mixed(text, odd, "dates", kind=kind))
-    return warnings
+        return [warn_of_mixed(text, odd, "dates", kind=kind)]
+    if decision.readable >= needed:
+        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
+        return [warn_of_mixed(text, odd, "numbers", kind="number")] if odd.any() else []
+    lookalikes = find_lookalikes(present)
+    return [] if lookalikes is None else [lookalikes]

@@ -7,7 +7,7 @@ and goes on: `1.250` has the shape `9.999`, `0,5` has `z9,9`. A column has few s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -47,6 +47,15 @@ NOTATIONS = (
     Notation(",", "'"),
 )
 OTHER: dict[str, Mark] = {".": ",", ",": "."}
+MOSTLY = 0.95
+"""The share of the numbers with a mark that an option must read for the column to be read by it."""
+MIN_GROUPED = 10
+"""Of so many decimals, one ends in a zero in two of three columns, and who writes `12500` leaves it
+away: all would not have three digits."""
+DECIMAL = re.compile(r"z?9+[.,](?:9{1,2}|9{4,})|z9[.,]9+|[.,]9+")
+"""The shape of a number whose mark can only be the decimal mark."""
+ONE_GROUP = r"9{1,3}[.,]999"
+"""The shape of a number that has one mark, which may group digits or be the decimal mark."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +108,26 @@ def decide_notation(
     fitting = [notation for notation in candidates if counts[notation] == best]
     notation = fitting[0]
     if group is None and (doubtful := _find_doubt(shapes, fitting)):
-        return _decide_doubt(shapes, doubtful, best, decimal)
+        if decimal == doubtful:
+            return Decision(Notation(doubtful), best, witness=doubtful)
+        return Decision(resolve(doubtful, "."), best, doubtful=doubtful)
     readable = [shape for shape in shapes if notation.reads(shape)]
-    return Decision(notation, best, witness=_find_witness(readable, notation))
+    others = sum(shapes[shape] for shape in find_other_decimals(shapes, notation))
+    is_clear = others <= (1 - MOSTLY) * best
+    witness = _find_witness(readable, notation) if is_clear else None
+    return Decision(notation, best + others, witness=witness)
 
 
 def decide_by_options(shapes: Mapping[str, int], options: ParseOptions) -> Decision:
     """Decide the notation of shapes by the options of their file, unless others read more.
 
-    A column that is written otherwise than the file speaks for itself.
+    A column that is written otherwise than the file speaks for itself; a few slips do not.
     """
     if not shapes:
         return NOTHING
     decision = decide_notation(shapes, decimal=options.decimal, group=options.thousands)
-    if decision.readable == sum(shapes.values()):
+    marked = sum(count for shape, count in shapes.items() if not shape.isalnum())
+    if decision.readable >= sum(shapes.values()) - (1 - MOSTLY) * marked:
         return decision
     detected = decide_notation(shapes)
     return detected if detected.readable > decision.readable else decision
@@ -123,35 +138,62 @@ def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | No
     marks: tuple[Mark, Mark] = (".", ",")
     for mark in marks:
         is_used = any(mark in shape for shape in shapes)
+        if any(mark in shape and DECIMAL.fullmatch(shape) for shape in shapes):
+            continue
         grouping = any(notation.group == mark for notation in fitting)
         decimal = any(notation.decimal == mark and not notation.group for notation in fitting)
         if is_used and grouping and (decimal or len(fitting) == 1):
             return mark if decimal else None
-    return None
+    # `1,250` beside `12.500`: one of the two is the decimal mark.
+    are_both = all(any(mark in shape for shape in shapes) for mark in marks)
+    either = (Notation(".", ","), Notation(",", "."))
+    are_both = are_both and not any(map(DECIMAL.fullmatch, shapes))
+    return "," if are_both and all(notation in fitting for notation in either) else None
 
 
-def _decide_doubt(
-    shapes: Mapping[str, int], mark: Mark, readable: int, decimal: Mark | None
-) -> Decision:
-    """Decide by cells of four digits and more without a mark beside: groups would split them.
+def find_slips(shapes: Mapping[str, int]) -> list[str]:
+    """Return the shapes of the few numbers whose mark is not that of all others.
 
-    Where most cells are such, somebody may have grouped the others.
+    Of all, three digits stand behind one mark: `12.503` among `14,630` is neither 12503 nor sure to
+    be 12.503.
+    """
+    marked = {shape: count for shape, count in shapes.items() if not shape.isalnum()}
+    if not all(re.fullmatch(ONE_GROUP, shape) for shape in marked):
+        return []
+    total = sum(marked.values())
+    for mark in OTHER:
+        odd = [shape for shape in marked if mark in shape]
+        if odd and sum(marked[shape] for shape in odd) <= (1 - MOSTLY) * total:
+            return odd
+    return []
+
+
+def find_other_decimals(shapes: Iterable[str], notation: Notation) -> list[str]:
+    """Return the shapes of numbers that are not in a notation, and can only have decimals.
+
+    Beside `19.6`, `12,5` is a number with the other mark.
+    """
+    return [s for s in shapes if not notation.reads(s) and DECIMAL.fullmatch(s) is not None]
+
+
+def resolve(mark: Mark, decimal: Mark) -> Notation:
+    """Return the notation of a doubtful mark by the decimal mark of the file."""
+    return Notation(decimal, OTHER[decimal] if decimal == mark else mark)
+
+
+def guess_decimal(shapes: Mapping[str, int], mark: Mark, *, has_currency: bool) -> Mark:
+    """Return the decimal mark where no column proves it: a point, and a comma groups.
+
+    Long numbers without a mark show that no program grouped the others: they are decimals, unless
+    they are amounts of money, or so many that some would have fewer digits behind the mark.
     """
     long = sum(count for shape, count in shapes.items() if re.fullmatch(r"9{4,}", shape))
     marked = sum(count for shape, count in shapes.items() if mark in shape)
-    if 0 < long <= marked or decimal == mark:
-        return Decision(Notation(mark), readable, witness=mark)
-    return Decision(resolve(mark, None), readable, doubtful=mark)
-
-
-def resolve(mark: Mark, witness: Mark | None) -> Notation:
-    """Return the notation of a doubtful mark by the decimal mark of the file.
-
-    Without a witness a point is the decimal mark, and a comma groups.
-    """
-    if witness is None:
-        return Notation(".") if mark == "." else Notation(".", ",")
-    return Notation(mark) if witness == mark else Notation(witness, mark)
+    if not 0 < long <= marked:
+        return "."
+    if has_currency:
+        return OTHER[mark]
+    return mark if marked < MIN_GROUPED else "."
 
 
 def _find_witness(shapes: list[str], notation: Notation) -> Mark | None:

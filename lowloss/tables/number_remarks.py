@@ -9,18 +9,22 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.tables.compounds import Compound, find_compounds, may_be_compounds
 from lowloss.tables.footnotes import list_marks
-from lowloss.tables.notation import Mark, Notation
+from lowloss.tables.notation import Mark, Notation, find_other_decimals
 from lowloss.tables.numbers import Numbers, Surroundings, tidy_numbers, tidy_signs
 from lowloss.tables.sentences import warn
 from lowloss.tables.signs import BRACKETS, IN_BRACKETS, Signs, has_sign
+from lowloss.tables.units import ZERO
 
 SHOWN_MARKS = 5
 """How many marks a warning names."""
 
 
-def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterator[TableWarning]:
-    """Say what was taken off the numbers of a column, beside marks between digits."""
+def tell_numbers(
+    text: pl.Series, numbers: Numbers, values: pl.Series, notation: Notation
+) -> Iterator[TableWarning]:
+    """Say what was taken off the numbers of a column, and which have another decimal mark."""
     around = numbers.around
+    yield from _tell_decimals(text, numbers, notation)
     is_mixed = around.unit == "%" and numbers.has_bare
     if around.units and (is_mixed or not around.is_plain):
         yield warn_of_units(text, numbers)
@@ -51,6 +55,41 @@ def warn_of_compounds(text: pl.Series, compound: Compound, is_one: pl.Series) ->
         detail=f"{{count}} of {{name}}, such as {{example}}, are {compound.name}: read as "
         f"{compound.unit}",
         fix="set its type to category if they are names",
+    )
+
+
+def _tell_decimals(text: pl.Series, numbers: Numbers, notation: Notation) -> Iterator[TableWarning]:
+    """Say which numbers have another decimal mark, and which are dashes."""
+    if other := find_other_decimals(numbers.shapes, notation):
+        yield _warn_of_other_decimals(text, numbers.parts["shape"].is_in(other), notation)
+    is_zero = text.str.contains(ZERO).fill_null(value=False)
+    if is_zero.any():
+        yield _warn_of_zeros(text, is_zero)
+
+
+def _warn_of_other_decimals(
+    text: pl.Series, is_other: pl.Series, notation: Notation
+) -> TableWarning:
+    """Say that some numbers have another decimal mark than the others."""
+    return warn(
+        "decimal_marks_mixed",
+        text,
+        is_other.fill_null(value=False),
+        detail="{count} of {name}, such as {example}: the decimal mark is not "
+        f"{notation.decimal!r}, as in others, and was read as such",
+        fix="write all with one mark, or set its type to category if they are names",
+    )
+
+
+def _warn_of_zeros(text: pl.Series, is_zero: pl.Series) -> TableWarning:
+    """Say that dashes beside a currency were read as zeros."""
+    return warn(
+        "dashes_as_zeros",
+        text,
+        is_zero,
+        detail="{count} of {name}, such as {example}, were read as 0, as spreadsheets write it in "
+        "accounts",
+        fix="name them in null_values if they say that there is no value",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lowloss.results import TableWarning
+from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.sentences import CellWarning, find_rows
 
 
@@ -41,12 +42,13 @@ class NumberedRows:
 
 def make_row_warning(cells: Sequence[str | None], row: int, reason: str) -> TableWarning:
     """Say that one row was left out."""
+    example = ", ".join(cell or "" for cell in cells)
     return TableWarning(
         code="row_skipped",
         count=1,
         rows=(row,),
-        example=", ".join(cell or "" for cell in cells),
-        detail=f"row {row} {reason}: it was left out",
+        example=example,
+        detail=f"row {row} {reason}: it was left out ({example[:MAX_EXAMPLE]!r})",
         fix="take it out of the file, or change its label if it is data",
     )
 

@@ -12,10 +12,11 @@ import polars as pl
 from lowloss.results import InexactMark, Reading
 from lowloss.tables.approximations import choose_marks, mark_grades
 from lowloss.tables.compounds import join_compounds
+from lowloss.tables.digits import DIGITS, FRACTIONS, RAISED_DIGITS
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
-from lowloss.tables.notation import Notation
+from lowloss.tables.notation import Notation, find_other_decimals, find_slips
 from lowloss.tables.signs import Signs, apply_signs, find_signs
-from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
+from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
 
 BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
@@ -49,6 +50,20 @@ RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u
 """The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
+WRAPPED = (
+    r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)"
+    r"\(\s*'?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))'?(?:,.*)?\)$"
+)
+"""A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
+PLAINLY = (
+    (DASHED, "$1$2"),
+    (QUOTED, "$1"),
+    (WRAPPED, "$1"),
+    (ZERO, "0"),
+    (PERCENT, "$1$2%"),
+    (TEN_TO, "${1}e$2$3$4"),
+)
+"""What is replaced by what, one after the other."""
 OF_CLOCKS = frozenset(("uhr",))
 """What makes a number a time of day: `10.30 Uhr`."""
 SHARED, MOSTLY = 0.95, 0.5
@@ -173,19 +188,6 @@ def has_leading_zeros(column: pl.Series) -> pl.Series:
     return column.str.starts_with("0") & (column.str.len_bytes() > 1)
 
 
-DIGITS = {
-    chr(ord(zero) + digit): str(digit) for zero in "\u0660\u06f0\u0966\uff10" for digit in range(10)
-} | {"\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": "."}
-"""Arabic, Persian, Devanagari and full-width digits and marks."""
-RAISED_DIGITS = dict(
-    zip("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789", strict=True)
-) | {
-    "\u207a": "+",
-    "\u207b": "-",
-}
-FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75", "⅛": ".125", "⅜": ".375", "⅝": ".625", "⅞": ".875"}
-
-
 def tidy_signs(text: pl.Series) -> pl.Series:
     """Write the signs of numbers plainly: minus, spaces and apostrophes of all kinds.
 
@@ -203,14 +205,9 @@ def tidy_signs(text: pl.Series) -> pl.Series:
             text = text.str.replace(rf"^([-+]?\d*)\s?{sign}", f"${{1}}{decimals}")
         if text.str.contains(RAISED).any():
             text = _lower_powers(text)
-    if text.str.contains(DASHED).any():
-        text = text.str.replace(DASHED, "$1$2")
-    if text.str.contains(QUOTED).any():
-        text = text.str.replace(QUOTED, "$1")
-    if text.str.contains(PERCENT).any():
-        text = text.str.replace(PERCENT, "$1$2%")
-    if text.str.contains(TEN_TO).any():
-        text = text.str.replace(TEN_TO, "${1}e$2$3$4")
+    for pattern, replacement in PLAINLY:
+        if text.str.contains(pattern).any():
+            text = text.str.replace(pattern, replacement)
     return text
 
 
@@ -228,6 +225,7 @@ def tidy_numbers(text: pl.Series) -> pl.Series:
 
 def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Numbers:
     """Split tidy texts at their numbers, and decide what stands behind them unless it is given."""
+    is_first = around is None
     parts = _split(tidy)
     present = parts.filter(pl.col("body").is_not_null())
     if around is None:
@@ -238,15 +236,26 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
     around = replace(around, currencies=tuple(sorted({*before, *behind})))
     parts = _keep_units(parts, around)
     shapes = make_shapes(parts["body"])
-    return Numbers(parts.with_columns(shape=shapes), around, count_shapes(shapes))
+    counts = count_shapes(shapes)
+    if is_first and (slips := find_slips(counts)):
+        is_slip = shapes.is_in(slips).fill_null(value=False)
+        parts = parts.with_columns(body=parts["body"].set(is_slip, None))
+        shapes = shapes.set(is_slip, None)
+        counts = Counter({shape: n for shape, n in counts.items() if shape not in slips})
+    return Numbers(parts.with_columns(shape=shapes), around, counts)
 
 
-def split_approximations(tidy: pl.Series) -> Numbers:
-    """Split tidy texts at their numbers, of which some may not be exact."""
+def split_approximations(tidy: pl.Series, *, are_numbers: bool = False) -> Numbers:
+    """Split tidy texts at their numbers, of which some may not be exact.
+
+    Where all `are_numbers`, flags behind them and marks of bounds are left off whatever they mean.
+    """
     signs = find_signs(tidy)
     tidy = mark_grades(apply_signs(tidy, signs))
-    is_noted = find_footnotes(tidy)
-    approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
+    is_noted = find_footnotes(tidy, are_numbers=are_numbers)
+    if is_noted is not None:
+        tidy = strip_footnotes(tidy).zip_with(is_noted, tidy)
+    approximations = choose_marks(tidy, are_numbers=are_numbers)
     numbers = split_numbers(approximations.text)
     return replace(
         numbers,
@@ -341,20 +350,29 @@ def _keep_units(parts: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     )
 
 
+def _write_decimals(numbers: Numbers, notation: Notation) -> pl.Series:
+    """Return the digits of numbers with a decimal point alone; null where that is not sure."""
+    shape, body = numbers.parts["shape"], numbers.parts["body"]
+    other = find_other_decimals(numbers.shapes, notation)
+    odd = [s for s in numbers.shapes if not notation.reads(s) and s not in other]
+    if odd:
+        body = body.set(shape.is_in(odd).fill_null(value=False), None)
+    written = body.str.replace_all(notation.group, "", literal=True) if notation.group else body
+    if notation.decimal == ",":
+        written = written.str.replace(",", ".", literal=True)
+    if not other:
+        return written
+    is_other = shape.is_in(other).fill_null(value=False)
+    return body.str.replace(",", ".", literal=True).zip_with(is_other, written)
+
+
 def to_numbers(numbers: Numbers, notation: Notation) -> pl.Series:
     """Convert split numbers; null where one is not written in the notation.
 
     The result is of whole numbers where all are whole.
     """
     parts = numbers.parts
-    odd = [shape for shape in numbers.shapes if not notation.reads(shape)]
-    body = parts["body"]
-    if odd:
-        body = body.set(parts["shape"].is_in(odd).fill_null(value=False), None)
-    if notation.group:
-        body = body.str.replace_all(notation.group, "", literal=True)
-    if notation.decimal == ",":
-        body = body.str.replace(",", ".", literal=True)
+    body = _write_decimals(numbers, notation)
     sign = parts.select(pl.when("negative").then(pl.lit("-")).otherwise(pl.lit(""))).to_series()
     factors = {unit: f"e{round(math.log10(factor))}" for unit, factor in numbers.around.multiples}
     power = parts["power"]

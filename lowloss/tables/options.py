@@ -34,6 +34,8 @@ SkipRows = Annotated[int, Field(ge=0, le=1_000_000)]
 Types = dict[str, ColumnType]
 Sheet = Annotated[str, Field(min_length=1, max_length=100)]
 
+CLOCKS: dict[str, Literal["h:m", "m:s"]] = {"%H:%M": "h:m", "%M:%S": "m:s"}
+"""The formats of clocks of two numbers."""
 CELLS = frozenset({"decimal", "thousands", "date_format", "null_values", "types"})
 LINES = frozenset({"delimiter", "encoding", "header", "quote", "skip_rows", "comment"})
 ROWS = frozenset({"header", "skip_rows", "comment"})
@@ -63,6 +65,16 @@ class ParseOptions(BaseModel):
     null_values: NullValues | None = None
     types: Types | None = None
     sheet: Sheet | None = None
+
+    @property
+    def clock(self) -> Literal["h:m", "m:s"] | None:
+        """What clocks of two numbers show, where the format of dates is one of them."""
+        return CLOCKS.get(self.date_format or "")
+
+    @property
+    def day_format(self) -> str | None:
+        """The format of dates, unless it is that of clocks."""
+        return None if self.clock else self.date_format
 
     def check_format(self, format: TableFormat) -> None:  # noqa: A002
         """Refuse options that a format does not have."""

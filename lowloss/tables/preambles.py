@@ -42,13 +42,22 @@ def find_first(records: Records, dialect: Dialect, width: int, *, has_titles: bo
         if all(fields) and not all(map(is_value, fields)):
             return int(index)
         # Names but for that of the rows, below a title: `;2021;2022`.
-        if position and len(fields) > 2 and not fields[0] and all(fields[1:]):
+        are_names = len(fields) > 2 and not fields[0] and all(fields[1:])
+        if position and (are_names or _has_names(fields, head[:position], head[position + 1 :])):
             return int(index)
         filled = sum(map(bool, fields))
         is_labelled = has_label(fields)
         if filled > max(1, width // 3) or (any(map(is_value, fields)) and not is_labelled):
             break
     return int(full[0])
+
+
+def _has_names(fields: Record, above: Sequence[Record], below: Sequence[Record]) -> bool:
+    """Return whether a line has words in most fields, below titles of one cell and above values."""
+    if any(sum(map(bool, record)) > 1 for record in above) or any(map(is_value, fields)):
+        return False
+    is_filled = 2 * sum(map(bool, fields)) > len(fields) > 2
+    return is_filled and bool(below) and sum(map(is_value, below[0])) > 1
 
 
 def has_label(record: Record) -> bool:

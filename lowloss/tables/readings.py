@@ -35,8 +35,10 @@ def override(reading: Reading, options: ParseOptions) -> Reading:
         decimal = options.decimal or ("," if options.thousands == "." else ".")
         group = options.thousands or ("" if reading.group == decimal else reading.group)
         changes = {"decimal": decimal, "group": group}
-    if reading.kind == "date" and options.date_format is not None:
-        changes = {"date_format": options.date_format, "order": None, "is_serial": False}
+    if reading.kind == "date" and options.day_format is not None:
+        changes = {"date_format": options.day_format, "order": None, "is_serial": False}
+    if reading.kind == "duration" and options.clock is not None:
+        changes = {"clock": options.clock}
     return reading.model_copy(update=changes)
 
 

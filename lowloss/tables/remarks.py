@@ -8,11 +8,12 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.date_formats import find_format
-from lowloss.tables.dates import Order
+from lowloss.tables.dates import DateReading, Order
 from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
-from lowloss.tables.evidence import find_missing
+from lowloss.tables.evidence import find_missing, is_monotonic
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
+from lowloss.tables.mixed_dates import MixedDates
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
 from lowloss.tables.sentences import warn
@@ -26,7 +27,7 @@ LOG_LINE = (
 )
 """A time and two words behind it, as syslog and programs write; one may name a zone."""
 LOG_SHARE = 0.9
-TWO_PARTS = r"^[^:]*\d[:hH.]\d+[^:\d]*$"
+TWO_PARTS = r"^[-+]?\d{1,4}:\d{2}$"
 """A clock of two numbers, which are hours and minutes, or minutes and seconds."""
 MAX_WORDS, MAX_WORD = 4, 20
 """Cells that cannot be read are all named where they are so few, and so short."""
@@ -151,6 +152,20 @@ def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
     )
 
 
+def _warn_of_years_first(text: pl.Series) -> Iterator[TableWarning]:
+    """Say that years of two digits were read first, if they may be days as well."""
+    if (pattern := find_format(text, "dmy")) is None:
+        return
+    yield warn(
+        "ambiguous_dates",
+        text,
+        text.is_not_null(),
+        detail="{name} was read with the year first, such as {example}: the first numbers are few, "
+        "and the last ones as many as days; nothing else in the file proves it",
+        fix=f"set date_format to {pattern} if the day comes first",
+    )
+
+
 def _advise_duration(text: pl.Series) -> str:
     """Return what else dates may be that look like results of races."""
     return "; set its type to duration if they are times" if may_be_results(text) else ""
@@ -176,7 +191,7 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             is_early,
             detail="{count} of {name}, such as {example}, are of years before 1600",
             fix="write years of the common era if they are of another calendar, such as 1402 of "
-            "Iran, 1445 of the Hijra or 113 of Taiwan",
+            "Iran, 1445 of the Hijra or 113 of Taiwan, or give date_format if they are no years",
         )
     if (is_late := years > LATE_YEAR).any():
         yield warn(
@@ -189,10 +204,11 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
         )
 
 
-def tell_dates(
-    text: pl.Series, values: pl.Series, is_noted: pl.Series | None
-) -> Iterator[TableWarning]:
-    """Say which dates may be of another century, and which have notes behind them."""
+def tell_dates(text: pl.Series, reading: DateReading) -> Iterator[TableWarning]:
+    """Say which dates may be of another century or order, and which have notes behind them."""
+    values, is_noted = reading.values, reading.is_noted
+    if reading.order == "yymd" and not is_monotonic(values):
+        yield from _warn_of_years_first(text)
     yield from warn_of_years(text, values)
     if (letters := tell_letters(text, values)) is not None:
         yield letters
@@ -302,9 +318,9 @@ def warn_of_unused_format(pattern: str) -> TableWarning:
 
 def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableWarning:
     """Say that times are numbers of seconds, and how many the first one is."""
-    other = "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
+    other = "give date_format=%M:%S if 4:30 is minutes and seconds, and was read as hours"
     if clock == "m:s":
-        other = "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
+        other = "give date_format=%H:%M if 4:30 is hours and minutes, and was read as minutes"
     has_two = text.str.contains(TWO_PARTS).any()
     first = f"{float(seconds.drop_nulls()[0]):,.10g}"
     return warn(
@@ -316,13 +332,13 @@ def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableW
     )
 
 
-def warn_of_mixed_dates(text: pl.Series, is_other: pl.Series, *, may_swap: bool) -> TableWarning:
+def warn_of_mixed_dates(text: pl.Series, mixed: MixedDates) -> TableWarning:
     """Say that dates are written in several ways."""
     detail = "{count} of {name}, such as {example}, write dates in another way than the others"
-    if may_swap:
+    if mixed.may_swap:
         detail += (
             "; the others have no day above 12, and these no other: a spreadsheet may have taken "
             "days for months in the others"
         )
     fix = "write all dates in one way, such as 2024-04-17"
-    return warn("dates_mixed", text, is_other, detail=detail, fix=fix)
+    return warn("dates_mixed", text, mixed.is_other, detail=detail, fix=fix)

@@ -18,6 +18,8 @@ MAX_UNITS, QUESTION_ROWS = 3, 2
 """How many lines of units or types stand below a header, and how many of Qualtrics."""
 NUMERIC = 0.95
 RULE = re.compile(r"[-=_]{2,}")
+NO_UNIT = re.compile(r"\([A-Za-z]\)|[-\u2013\u2014]")
+"""A unit that is a missing mark elsewhere, such as `(s)`, or a dash for none."""
 IMPORT_ID = re.compile(r'\s*\{\s*"ImportId"')
 
 
@@ -104,10 +106,23 @@ def _is_unit(cells: tuple[str | None, ...], below: pl.DataFrame) -> bool:
     if not suspects:
         return False
     others = sorted(set(range(below.width)).difference(suspects))
-    # A row with one number is a row, and one odd cell may be a mistake.
-    if any(cells[p] and _is_numeric(below.to_series(p)) for p in others):
+    # A row with one number is a row, and one odd cell beside some may be a mistake.
+    filled = [p for p in others if cells[p] and _is_numeric(below.to_series(p))]
+    if not all(_may_be_no_unit(cells[p], below.to_series(p)) for p in filled):
         return False
-    return sum(_is_numeric(below.to_series(p)) for p in suspects) > 1
+    above = [p for p in suspects if _is_numeric(below.to_series(p))]
+    return len(above) > 1 or (len(above) == 1 and not _has_others(cells, above + filled))
+
+
+def _may_be_no_unit(cell: str | None, column: pl.Series) -> bool:
+    """Return whether a missing mark may be a unit: none below is the same."""
+    text = (cell or "").strip()
+    return NO_UNIT.fullmatch(text) is not None and text not in column.to_list()
+
+
+def _has_others(cells: tuple[str | None, ...], positions: list[int]) -> bool:
+    """Return whether a row has cells elsewhere."""
+    return any(cell and cell.strip() for p, cell in enumerate(cells) if p not in positions)
 
 
 def _drop_questions(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRows:

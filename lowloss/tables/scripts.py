@@ -26,6 +26,8 @@ FIELD_ENDS = (b"\n", b"\t", b" ", b",")
 NO_BREAK_SPACE = b"\xa0"
 HIGH, RUN = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\x80-\xff]{2,}")
 WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+GREEK, END_OF_WORDS, WITHIN_WORDS, MAX_WITHIN = "cp1253", "ς", re.compile(r"ς\w"), 0.1
+"""The letter that only ends words in Greek, and the share that may stand elsewhere by mistake."""
 ENCODINGS = (
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
     *("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874"),
@@ -48,9 +50,8 @@ def guess_script(data: bytes) -> str | None:
     # Imported here: the client alone, which knows marks of encodings, does not have it.
     import charset_normalizer
 
-    guesses = charset_normalizer.from_bytes(
-        sample, cp_isolation=list(ENCODINGS), threshold=MAX_MESS
-    )
+    names = [name for name in ENCODINGS if name != GREEK or _may_be_greek(sample)]
+    guesses = charset_normalizer.from_bytes(sample, cp_isolation=names, threshold=MAX_MESS)
     best = max(
         guesses,
         # What fits without a flaw, else what reads like a language.
@@ -58,6 +59,12 @@ def guess_script(data: bytes) -> str | None:
         default=None,
     )
     return best.encoding if best else None
+
+
+def _may_be_greek(sample: bytes) -> bool:
+    """Return whether a letter only ends words, as in Greek: in Cyrillic, its byte is a т."""
+    text = sample.decode(GREEK, "replace")
+    return len(WITHIN_WORDS.findall(text)) <= MAX_WITHIN * text.count(END_OF_WORDS)
 
 
 def _cut(sample: bytes) -> bytes:

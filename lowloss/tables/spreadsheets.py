@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -26,6 +27,7 @@ GROUPED = re.compile(
 """One with both marks, of which the last is decimal for sure: `2.384,06 €`."""
 MANY_ROWS, FEW_ROWS = 10, 3
 """Rows of two or more cells that a table has, and a small one."""
+START_BYTES = 4096
 Rows = Sequence[Sequence[object]]
 
 
@@ -88,7 +90,7 @@ def to_csv(
         name, rows = _find_table(workbook, names if sheet is None else [sheet])
     except (CalamineError, OSError, ValueError) as error:
         raise TableUnreadable(
-            f"the file is not a workbook that can be read: {error}", fix="save it as .xlsx or .csv"
+            f"the file is not a workbook that can be read: {error}", fix=_choose_fix(data)
         ) from error
     if not rows:
         raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
@@ -96,6 +98,14 @@ def to_csv(
     warn_of_unsaved_formulas(data, name, warnings)
     columns = _find_numbers(rows)
     return _write(rows, columns.exact), columns
+
+
+def _choose_fix(data: bytes) -> str:
+    """Return what to do with bytes that are no workbook: some programs call a text `.xls`."""
+    start = data[:START_BYTES]
+    is_text = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" not in start
+    is_packed = start.startswith((b"PK", b"\x1f\x8b"))
+    return "give format=csv" if is_text and not is_packed else "save it as .xlsx or .csv"
 
 
 def _find_table(workbook: CalamineWorkbook, names: Sequence[str]) -> tuple[str, Rows]:

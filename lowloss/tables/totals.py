@@ -31,6 +31,8 @@ TOTAL = (
     rf"|(?:(?:{PREFIX}|class|course|group)[- ])?(?:{MEANS}))\s*:?\s*$"
 )
 """The label of a total or a mean."""
+SUMMARY = r"(?i)^\s*(?:min|max|minimum|maximum|std|stdev|sd|count|n)\.?\s*:?\s*$"
+"""One that stands above the last of them; alone it may be a name, as `Max` is."""
 BALANCE = (
     r"(?i)^\s*(?:(?:closing|opening|final|end|ending|starting) balance"
     r"|(?:end|anfangs|schluss|abschluss)saldo|(?:neuer|alter) (?:konto)?(?:saldo|stand)"
@@ -52,8 +54,9 @@ def drop_totals(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRow
     """Drop first and last rows that alone say they are totals or means; tell of those among."""
     rows = _drop_empty_end(rows)
     for index in (-1, 0):
-        while (shorter := _drop_end(rows, index, warnings)).height < rows.height:
-            rows = shorter
+        patterns: tuple[str, ...] = (TOTAL,)
+        while (shorter := _drop_end(rows, index, warnings, patterns)).height < rows.height:
+            rows, patterns = shorter, (TOTAL, SUMMARY)
     _tell_among(rows, warnings)
     return rows
 
@@ -70,18 +73,24 @@ def _drop_empty_end(rows: NumberedRows) -> NumberedRows:
     return rows.drop(pl.int_range(height, eager=True) >= height - count)
 
 
-def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> NumberedRows:
-    """Drop the first row, or the last one, if it alone says that it is a total."""
+def _drop_end(
+    rows: NumberedRows, index: int, warnings: list[TableWarning], patterns: tuple[str, ...]
+) -> NumberedRows:
+    """Drop the first row, or the last one, if it alone says that it is a total, by patterns."""
     strings = rows.strings
     if not _has_labels(strings):
         return rows
     cells = strings.row(index)
     label = next((cell.strip() for cell in cells if cell and cell.strip()), "")
+    column = strings.to_series(
+        next((p for p, cell in enumerate(cells) if cell and cell.strip()), 0)
+    )
+    # Among names, `Max` is one.
+    patterns = patterns[:1] if _has_texts(column) else patterns
     is_balance = re.search(BALANCE, label) is not None and not (cells[0] or "").strip()
-    if not is_balance and not re.search(TOTAL, label):
+    if not is_balance and not any(re.search(pattern, label) for pattern in patterns):
         return rows
-    position = next(p for p, cell in enumerate(cells) if cell and cell.strip())
-    if (strings.to_series(position).str.strip_chars() == label).sum() > 1:
+    if (column.str.strip_chars() == label).sum() > 1:
         return rows
     row = index % strings.height
     warnings.append(make_row_warning(cells, rows.number(row), f"says {label!r}"))

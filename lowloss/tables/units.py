@@ -11,7 +11,9 @@ CODES = (
     "[A-Z]{1,2}\\$|Rs\\.?|Rp\\.?|S/\\.?|kr\\.?|zł|Kč|Ft|Fr\\."
 )
 CURRENCY = f"(?:{SIGNS}|{CODES})"
-LETTERS = {"k": 3, "K": 3, "m": 6, "M": 6, "b": 9, "B": 9, "T": 12, "L": 5}
+ZERO = rf"^(?:{CURRENCY}\s*-{{1,2}}|-{{1,2}}\s*{CURRENCY})$"
+"""Nothing, as the accounting format of spreadsheets writes it: `$ -`."""
+LETTERS = {"k": 3, "K": 3, "m": 6, "M": 6, "b": 9, "B": 9, "G": 9, "T": 12, "L": 5}
 WORDS = {
     word: power
     for power, words in (
@@ -27,8 +29,8 @@ WORDS = {
     for word in words.split()
 }
 """Powers of ten, by the words in lower case."""
-DOUBTFUL = frozenset(("m", "b", "T", "B", "L", "cr"))
-"""Multiples that are as often units: metres, bits, tesla, bytes, litres, credits."""
+DOUBTFUL = frozenset(("m", "b", "G", "T", "B", "L", "cr"))
+"""Multiples that are as often units: metres, bits, gauss, tesla, bytes, litres, credits."""
 BYTES = {"B": 0, "KB": 3, "kB": 3, "MB": 6, "GB": 9, "TB": 12, "PB": 15}
 
 

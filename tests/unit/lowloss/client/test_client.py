@@ -75,6 +75,15 @@ def test_format_follows_from_the_suffix(tmp_path: Path, name: str, wanted: str) 
     assert server.requests[0].url.params["format"] == wanted
 
 
+def test_format_of_what_is_called_xls_is_the_servers_to_tell(tmp_path: Path) -> None:
+    (tmp_path / "a.xls").write_bytes("a\tb\n".encode("utf-16"))
+    server = Server(a_json(a_dataset(), 201))
+
+    server.client().upload(tmp_path / "a.xls")
+
+    assert "format" not in server.requests[0].url.params
+
+
 def test_format_of_bytes_is_the_servers_to_tell() -> None:
     server = Server(*[a_json(a_dataset(), 201)] * 2)
 

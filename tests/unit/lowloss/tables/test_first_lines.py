@@ -158,3 +158,19 @@ def test_words_of_another_kind_than_those_below_are_names(first: str, row: str) 
     rows = "".join(row.format(2 + number % 7, number % 10) + "\n" for number in range(10))
 
     assert read(f"{first}\n{rows}").frame.columns == first.split(",")
+
+
+@pytest.mark.parametrize(
+    ("first", "row", "is_told"),
+    [
+        ("4.0K\t./a", "{n}K\t./d{n}", True),
+        ("10cm\tsite", "{n}.5\ts{n}", False),
+        ("10Y\tsite", "{n}.5%\ts{n}", False),
+        ("size\t./a", "{n}K\t./d{n}", False),
+    ],
+)
+def test_measure_in_a_header_is_told_above_others(first: str, row: str, *, is_told: bool) -> None:
+    text = "\n".join([first, *(row.format(n=n * 7 % 23 + 1) for n in range(20))]) + "\n"
+    table = read(text.encode())
+
+    assert ("numbers_in_header" in {warning.code for warning in table.warnings}) is is_told

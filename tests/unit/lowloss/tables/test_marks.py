@@ -134,3 +134,58 @@ def test_three_digits_behind_a_mark_are_never_decimals_of_what_is_named_as_missi
     null_value: str, cells: list[str], values: list[float | None]
 ) -> None:
     assert values_of(cells, null_values=(null_value,)) == values
+
+
+FEW = ["12.3", "6.0", "7.5", "8.2", "10.4", "11.8"]
+
+
+@pytest.mark.parametrize(
+    "mark", [" p", "e", " e", "L", " L", "H", "HH", " *L", "U", " U", " J", "J", " est.", " est"]
+)
+def test_flags_on_some_of_few_numbers_are_left_off_and_told(mark: str) -> None:
+    cells = [*FEW, f"6.5{mark}", f"9.9{mark}"]
+    reader = ColumnReader(ParseOptions())
+
+    (column,) = read_columns([pl.Series("x", cells)], reader)
+
+    assert column.to_list() == [*map(float, FEW), 6.5, 9.9]
+    assert [warning.code for warning in reader.warnings] == ["marks_removed"]
+
+
+@pytest.mark.parametrize(
+    "cells", [["50 p", "75 p"], ["9.9d", "6.5d"], ["500 U", "700 U"], ["7B", "9B"]], ids=str
+)
+def test_letters_that_may_be_units_are_no_flags_of_few_numbers(cells: list[str]) -> None:
+    assert "marks_removed" not in codes_of([*FEW, *cells])
+
+
+def test_several_flags_of_eurostat_and_footnotes_of_encyclopedias_may_be_on_most_cells() -> None:
+    assert values_of(["22.4 b", "10.0 p", "19.1 b", "1.4"]) == [22.4, 10, 19.1, 1.4]
+    assert values_of(["592[2]", "253[3]", "732"]) == [592, 253, 732]
+    assert "marks_removed" not in codes_of(["22.4 b", "10.0 b", "19.1 b", "1.4"])
+
+
+def test_type_number_leaves_all_flags_off() -> None:
+    cells = ["22.4 b", "10.0 b", "5.1e", "<5", "5+", "1.4", "5*"]
+
+    assert values_of(cells, types={"x": "number"}) == [22.4, 10, 5.1, 5, 5, 1.4, 5]
+    assert values_of(["5 kg", "300 g"], types={"x": "number"}) == ["5 kg", "300 g"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("np.float64({})", "numpy.float32({})", "tensor({})", "array({})", "Decimal('{}')"),
+        *("tensor({}, device='cuda:0')", "tensor({}, grad_fn=<NllLossBackward0>)"),
+    ],
+)
+def test_numbers_as_python_shows_them_are_numbers(form: str) -> None:
+    cells = [form.format(number) for number in ("12.4000", "0.5", "1e-05", "-3.", "nan")]
+
+    assert values_of(cells) == [12.4, 0.5, 1e-5, -3, None]
+    assert read_again(cells, form.format("7.25")) == 7.25
+
+
+@pytest.mark.parametrize("cell", ["round(12.4)", "v(1)", "tensor([1.5, 2.5])", "int64(a)"])
+def test_other_calls_are_texts(cell: str) -> None:
+    assert values_of([cell]) == [cell]

@@ -93,8 +93,12 @@ def test_column_of_paces_has_minutes() -> None:
 
     assert table.frame.row(1) == (311, 18_060)
     fixes = [warning.fix.split("; ")[1] for warning in table.warnings]
-    assert fixes[0] == "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
-    assert fixes[1] == "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
+    assert (
+        fixes[0] == "give date_format=%H:%M if 4:30 is hours and minutes, and was read as minutes"
+    )
+    assert (
+        fixes[1] == "give date_format=%M:%S if 4:30 is minutes and seconds, and was read as hours"
+    )
 
 
 @pytest.mark.parametrize("name", ["Gap", "Rückstand", "time behind"])

@@ -15,7 +15,7 @@ def read(*cells: str) -> Table:
     return read_csv(text.encode(), ParseOptions(), limits=TableLimits())
 
 
-@pytest.mark.parametrize("unit", ["m", "b", "T", "B"])
+@pytest.mark.parametrize("unit", ["m", "b", "T", "B", "G"])
 def test_doubtful_letter_alone_is_a_unit(unit: str) -> None:
     table = read(f"5 {unit}", f"12 {unit}", "7", f"8 {unit}")
 
@@ -36,6 +36,7 @@ def test_doubtful_letter_alone_is_a_unit(unit: str) -> None:
         (("$5 m", "$12 m", "$7"), [5e6, 12e6, 7]),
         (("€5 T", "€12 T", "€7"), [5e12, 12e12, 7]),
         (("5 B", "12 KB", "7"), [5, 12_000, 7]),
+        (("1.2G", "12K", "512"), [1.2e9, 12_000, 512]),
     ],
 )
 def test_letter_beside_another_multiple_or_a_currency_is_a_multiple(

@@ -129,3 +129,19 @@ def test_last_comment_names_the_columns_where_its_names_differ() -> None:
     table = read("# made with care by us all\n# a b c d e f\n" + BUOY)
 
     assert table.frame.columns == ["a", "b", "c", "d", "e", "f"]
+
+
+@pytest.mark.parametrize("gap", ["", ",,,,\n"])
+def test_names_below_a_title_may_have_a_gap_before_a_note(gap: str) -> None:
+    rows = "".join(f"{n},{n}.5,2024-01-{n:02},,\n" for n in range(1, 20))
+    table = read(f"Hall 3,,,,\n{gap}No,Value,Date,,Note: checked\n{rows}".encode())
+
+    assert table.frame.columns[:3] == ["No", "Value", "Date"]
+    assert table.frame.height == 19
+
+
+def test_first_name_alone_above_words_is_no_title() -> None:
+    rows = "".join(f"town {n},red,{n % 3},\n" for n in range(1, 20))
+    table = read(f"name,,,\n{rows}".encode())
+
+    assert (table.frame.columns[0], table.frame.height) == ("name", 19)

@@ -97,3 +97,13 @@ def test_encoding_of_a_large_file_is_guessed_wherever_its_sample_ends(
     )
 
     assert guess_script(text.encode(encoding)) == {"euc_kr": "cp949"}.get(encoding, encoding)
+
+
+def test_russian_amounts_are_not_taken_for_greek() -> None:
+    towns = ["Санкт-Петербург", "Москва", "Казань", "Омск"]
+    rows = [f"0{n % 9 + 1}.01.2024;{towns[n % 4]};{n * 713},25 рублей;\n" for n in range(60)]
+
+    table = read(("Дата;Город;Сумма;Прим.\n" + "".join(rows)).encode("cp1251"))
+
+    assert table.frame.columns[:2] == ["Дата", "Город"]
+    assert guess_script("Πάτρας;Αθήνας;Λάρισας;πόλη;\n".encode("cp1253") * 20) == "cp1253"

@@ -60,7 +60,7 @@ BARE = [f"{20 + row}.5" for row in range(20)]
         (["25.5 p", "27.5 p"], {"marks_removed"}),
         (["25.5 H", "27.5 L"], {"marks_removed"}),
         (["2,550 p", "2,750 p"], {"mixed_cells"}),  # pence, as likely
-        (["25.5 L", "27.5 L"], {"mixed_cells"}),  # litres
+        (["25.5 L", "27.5 L"], {"marks_removed"}),  # litres are of the same size, too
         (["25.5 m", "27.5 m"], {"mixed_cells"}),
     ],
 )
@@ -113,7 +113,23 @@ def test_few_grouped_numbers_among_longer_ones_are_thousands_and_told() -> None:
     assert codes_of(cells) == {"ambiguous_numbers"}
 
 
-def test_many_marked_numbers_beside_longer_ones_are_decimals() -> None:
+def test_marked_numbers_without_other_decimals_beside_longer_ones_are_thousands_and_told() -> None:
     cells = ["12,500", "13,250", "14,125", "15000"]
 
-    assert values_of(cells) == [12.5, 13.25, 14.125, 15_000]
+    assert values_of(cells) == [12_500, 13_250, 14_125, 15_000]
+    assert codes_of(cells) == {"ambiguous_numbers"}
+
+
+@pytest.mark.parametrize("dash", ["$ -", "$-", "$ - ", "- €", "-   €", "€ --", "USD -"])
+def test_dashes_beside_a_currency_are_zeros_and_told(dash: str) -> None:
+    form = "{} €" if dash.endswith("€") else "${}"
+    cells = [form.format("1234.50"), dash, dash, dash]
+
+    assert values_of(cells) == [1234.5, 0, 0, 0]
+    assert "dashes_as_zeros" in codes_of(cells)
+    assert values_of(cells, null_values=(dash.strip(),)) == [1234.5, None, None, None]
+
+
+def test_dashes_alone_stay_missing_beside_amounts() -> None:
+    assert values_of(["$1234.50", "-", " - "]) == [1234.5, None, None]
+    assert values_of(["red", "$ -"]) == ["red", "$ -"]

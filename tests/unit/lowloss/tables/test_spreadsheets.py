@@ -10,6 +10,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from lowloss.errors import TableUnreadable
 from lowloss.results import TableFormat
 from lowloss.tables.formats import guess_format
 from lowloss.tables.limits import TableLimits
@@ -227,3 +228,24 @@ def test_texts_with_both_marks_are_numbers_among_numbers(tmp_path: Path) -> None
     read = table.frame["sold"].to_list()
     assert read[:6] == [2074.91, 2384.06, 1234.5, 1234.25, 17.5, 12345.5]
     assert {warning.code for warning in table.warnings} == {"numbers_as_text"}
+
+
+@pytest.mark.parametrize(
+    ("data", "fix"),
+    [
+        ("a\tb\n1\t2\n".encode("utf-16"), "give format=csv"),
+        (b"a\tb\n1\t2\n", "give format=csv"),
+        (b"PK\3\4broken", "save it as .xlsx or .csv"),
+        (b"\1\0\2\0", "save it as .xlsx or .csv"),
+    ],
+)
+def test_text_that_is_called_a_workbook_is_said_to_be_one(
+    tmp_path: Path, data: bytes, fix: str
+) -> None:
+    path = tmp_path / "table.xls"
+    path.write_bytes(data)
+
+    with pytest.raises(TableUnreadable) as error:
+        read_table(path, TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    assert error.value.fix == fix

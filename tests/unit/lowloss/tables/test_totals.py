@@ -206,3 +206,20 @@ def test_balance_below_payments_is_no_payment(label: str) -> None:
 @pytest.mark.parametrize("row", ["09/01/2024,Saldo finale,1.5", "Saldo finale,x,1.5"])
 def test_balance_with_a_date_or_in_the_place_of_one_stays(row: str) -> None:
     assert read([*PAYMENTS, row], "date,what,amount").frame.height == 9
+
+
+NUMBERED = [f"{number},{number}.5,7" for number in range(8)]
+
+
+def test_least_and_largest_values_above_the_means_of_numbered_rows_are_left_out() -> None:
+    table = read([*NUMBERED, "Min,0.5,7", "Max,7.5,7", "Average,4,7"], header="time,n,x")
+
+    assert table.frame.height == 8
+    assert told(table) == [("row_skipped", 1, (row,)) for row in (11, 10, 9)]
+    assert "('Min, 0.5, 7')" in table.warnings[2].detail
+
+
+@pytest.mark.parametrize("last", [[], ["Average,4,7"]])
+def test_max_is_a_name_among_names_and_without_a_mean_below(last: list[str]) -> None:
+    assert read([*LINES, "Max,7,7.5", *last]).frame.height == 9
+    assert read([*NUMBERED, "Max,7.5,7"], header="time,n,x").frame.height == 9
