@@ -51,9 +51,17 @@ async function showTarget(address) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
     const successor = page.getElementById(part.id);
-    if (successor) part.replaceChildren(...successor.childNodes);
+    if (successor) replacePart(part, successor);
   }
   history.replaceState(null, "", address);
+}
+
+// Options that are moved out of a select change what both selects have chosen: these are parsed anew.
+function replacePart(part, successor) {
+  const choice = part instanceof HTMLSelectElement && isChanged(part) ? part.value : null;
+  part.innerHTML = successor.innerHTML;
+  if ([...(part.options ?? [])].some((option) => option.value === choice)) part.value = choice;
+  part.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 async function submit(form) {
