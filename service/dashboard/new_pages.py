@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from lowloss.charts.columns import draw_column, draw_levels
 from lowloss.errors import Problem, StateConflict
+from lowloss.recipes.of_trial import fitting_output
 from lowloss.results import NOT_A_FEATURE, Column, Dataset, JobKind
 from lowloss.spec import JobSpec, Objective, RecipeScaling, Task
 from lowloss.spec.activations import ACTIVATIONS
@@ -29,6 +30,7 @@ from service.store.database import Session
 from service.store.datasets import find_dataset, find_dataset_of_job, list_datasets
 from service.store.jobs import get_job, get_jobs
 from service.tables.check import CheckedJob, check_job
+from service.tables.check_target import decide_task
 
 router = make_router()
 
@@ -172,11 +174,26 @@ def show_new_diagnosis(
         choice=choice,
         not_a_feature=NOT_A_FEATURE,
         recipe=json.dumps(RECIPE, indent=2),
+        fit=_fit_output(choice),
         activations=list(ACTIVATIONS),
         losses=list(LOSSES),
         optimizers=list(OPTIMIZERS),
         feature_scalings=[name for name in get_args(RecipeScaling) if name != "none"],
     )
+
+
+def _fit_output(choice: Choice) -> str | None:
+    """Return what fits the target, as JSON: the output layer of a recipe, and its loss."""
+    if choice.dataset is None or choice.target is None:
+        return None
+    spec = JobSpec(dataset=choice.dataset.id, target=choice.target.name)
+    try:
+        task = decide_task(spec, choice.target, choice.dataset.warnings)
+    except Problem:
+        return None
+    units, activation, loss = fitting_output(task, choice.target.distinct)
+    output = {"units": units, "activation": activation, "loss": loss}
+    return json.dumps(output | {"encode_labels": task is not Task.regression})
 
 
 @router.get("/jobs/{job_id}/predict")

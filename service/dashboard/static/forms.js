@@ -194,7 +194,8 @@ function readFields(form) {
     if (isSent(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
   }
   readTicks(form, fields, isSent);
-  readMoreTargets(form, fields);
+  const targets = listTargets(form);
+  if (targets.length > 1) fields.target = targets;
   const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
   if (unticked.length) {
     setPath(fields, "features.exclude", unticked.map((tick) => tick.dataset.exclude));
@@ -213,12 +214,11 @@ function readTicks(form, fields, isSent) {
   }
 }
 
-// A diagnosis of several targets; the one that was chosen is the first.
-function readMoreTargets(form, fields) {
+// The targets of a diagnosis; the one that was chosen is the first.
+export function listTargets(form) {
+  const target = form.querySelector('[name="target"]')?.value;
   const more = [...form.querySelectorAll("[data-more-target]:checked")];
-  if (more.length && fields.target) {
-    fields.target = [...new Set([fields.target, ...more.map((tick) => tick.dataset.moreTarget)])];
-  }
+  return target ? [...new Set([target, ...more.map((tick) => tick.dataset.moreTarget)])] : [];
 }
 
 function isChanged(input) {
