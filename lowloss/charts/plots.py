@@ -111,7 +111,7 @@ class Plot:
     """What a chart with two axes shows.
 
     `steps` is a line that stays level until its next point; `guides` are faint lines from one point
-    to another, as far as the axes reach. What is above `y_limit` stands at the upper edge. `legend`
+    to another, as far as the axes reach. What is beyond `y_limits` stands at that edge. `legend`
     names the kinds of points, and the steps.
     """
 
@@ -124,7 +124,7 @@ class Plot:
     spans: Sequence[Span] = ()
     steps: Sequence[Pair] = ()
     guides: Sequence[tuple[Pair, Pair]] = ()
-    y_limit: float | None = None
+    y_limits: Pair = (-math.inf, math.inf)
     legend: Mapping[str, str] = field(default_factory=dict)
     size: Size = NORMAL
 
@@ -189,8 +189,8 @@ def _collect(plot: Plot) -> tuple[list[float], list[float]]:
 def _fit(plot: Plot, xs: Sequence[float], ys: Sequence[float]) -> _Frame:
     """Find the scales; the ticks of y decide how much room there is before the plot."""
     size = plot.size
-    if plot.y_limit is not None:
-        ys = [min(y, plot.y_limit) for y in ys]
+    low, high = plot.y_limits
+    ys = [min(max(y, low), high) for y in ys]
     y_scale = plot.y.scale(ys, start=size.height - BELOW, end=ABOVE)
     y_ticks = plot.y.ticks(y_scale, round((size.height - ABOVE - BELOW) / Y_TICK_DISTANCE))
     before = max(MIN_BEFORE, *(width_of(shown) + 10 for shown, _ in y_ticks))

@@ -13,17 +13,22 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from lowloss.charts.columns import draw_column_importances
+from lowloss.charts.hyperparameters import (
+    MIN_COMPARED,
+    draw_hyperparameters,
+    draw_importances,
+    draw_pair,
+    draw_space,
+    list_comparable,
+)
 from lowloss.charts.inline import script_source
 from lowloss.charts.predictions import draw_predictions
+from lowloss.charts.scores import has_far_worse
 from lowloss.charts.searches import (
     draw_best_so_far,
     draw_curves,
-    draw_hyperparameters,
-    draw_importances,
     draw_losses,
-    draw_pair,
     draw_scores,
-    draw_space,
     has_log_scale,
 )
 from lowloss.charts.timelines import draw_timeline
@@ -82,8 +87,6 @@ SHOWN_QUEUE = 100
 SHOWN_WORKERS = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
-MIN_COMPARED = 6
-"""How many completed trials the charts of hyperparameters need: fewer dots show nothing."""
 SHOWN_CURVES = 6
 SHOWN_COLUMNS = 12
 MAX_CURVES = 20
@@ -234,14 +237,15 @@ def _draw_charts(
     # A trial that waits for its job's next attempt is not being trained.
     is_running = job.state is JobState.running
     trained = [t for t in trials if is_running or t.state is not TrialState.running]
-    completed = sum(trial.state is TrialState.completed for trial in trials)
-    compared = trials if completed >= MIN_COMPARED else ()
+    compared = list_comparable(trials)
+    log, outliers = toggles.log, toggles.outliers
     return {
         "scores": draw_scores(job, trials, address=address, **asdict(toggles)),
-        "space": draw_space(job, compared, address=address),
-        "slices": draw_hyperparameters(job, compared),
+        "has_far_worse": has_far_worse(job, trials) or has_far_worse(job, rank_trials(job, trials)),
+        "space": draw_space(job, compared, address=address, log=log, outliers=outliers),
+        "slices": draw_hyperparameters(job, compared, log=log, outliers=outliers),
         "pair": draw_pair(job, compared, address=address),
-        "least_compared": MIN_COMPARED if trials and not compared else None,
+        "min_compared": MIN_COMPARED if trials and not compared else None,
         "timeline": draw_timeline(trained, now=datetime.now(UTC), address=address),
         "importances": draw_importances(outcome.insights if compared else None),
         "curves": draw_curves(curves, address=address),

@@ -44,8 +44,8 @@ def test_higher_values_stand_higher() -> None:
 def test_bad_scores_stand_at_the_upper_edge() -> None:
     points = [Point(n, 1.0 + n / 100, "t") for n in range(9)] + [Point(9, 1e6, "bad")]
 
-    *_, bad = parts(draw_plot(Plot("l", X, Y, points=points, y_limit=2.0)), "point")
-    good = parts(draw_plot(Plot("l", X, Y, points=points, y_limit=2.0)), "point")[0]
+    *_, bad = parts(draw_plot(Plot("l", X, Y, points=points, y_limits=(-math.inf, 2.0))), "point")
+    good = parts(draw_plot(Plot("l", X, Y, points=points, y_limits=(-math.inf, 2.0))), "point")[0]
 
     assert float(bad.get("cy", "")) < 50 < float(good.get("cy", ""))
 

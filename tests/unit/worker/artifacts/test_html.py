@@ -167,6 +167,19 @@ def test_page_says_how_many_trials_importance_takes(tmp_path: Path) -> None:
     assert "What mattered" not in page.text
 
 
+def test_few_trials_have_no_charts_of_hyperparameters(tmp_path: Path) -> None:
+    shares = (HyperparameterImportance(name="dropout", share=0.6),)
+    insights = some_insights(importances=shares)
+
+    for count, is_drawn in ((5, False), (6, True)):
+        facts = some_facts(trials=some_trials(count, diverged=0), outcome={"insights": insights})
+        page = parsed(written(tmp_path, facts))
+
+        assert ("What mattered" in page.text) == is_drawn
+        assert ("Scores by hyperparameter" in page.text) == is_drawn
+        assert ("are drawn from 6 completed trials on" in page.text) != is_drawn
+
+
 def test_page_shows_where_trials_diverged(tmp_path: Path) -> None:
     region = DivergedRegion(
         name="optimizer", choice="sgd", failed=5, trials=6, failed_elsewhere=1, trials_elsewhere=40
