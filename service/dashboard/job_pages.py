@@ -48,7 +48,7 @@ from lowloss.results.notes import describe_title
 from lowloss.results.ranking import rank_trials
 from lowloss.spec import Scope
 from service.dashboard.history import describe_resources, list_history
-from service.dashboard.pages import HEADERS, make_router, render_page
+from service.dashboard.pages import HEADERS, make_router, name_child, render_page
 from service.dashboard.parameters import Cursor, NothingIfEmpty, TrialPath
 from service.dashboard.trials import (
     TrialOrder,
@@ -72,7 +72,7 @@ from service.store.events import list_job_events
 from service.store.jobs import (
     Change,
     get_job,
-    get_job_and_change,
+    get_job_and_dataset_name,
     list_jobs,
     list_unfinished_jobs,
 )
@@ -150,8 +150,7 @@ def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> R
     is_admin = caller.scope is Scope.admin
     with deps.database.reading() as session:
         jobs = list_unfinished_jobs(session, caller.project, limit=SHOWN_QUEUE + 1)
-        # What others' jobs are called is for admins.
-        workers = list_workers(session, cursor=None, limit=SHOWN_WORKERS).items if is_admin else ()
+        workers = list_workers(session, cursor=None, limit=SHOWN_WORKERS).items
     shown = jobs[:SHOWN_QUEUE]
     return render_page(
         request,
@@ -159,8 +158,10 @@ def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> R
         jobs=shown,
         running=[job for job in shown if job.state is JobState.running],
         waiting=[job for job in shown if job.state is not JobState.running],
-        lacks_worker=any(job.lacks_worker for job in shown),
-        workers=workers,
+        lacks_worker=any(job.lacks_worker for job in shown)
+        or not (jobs or any(worker.is_alive for worker in workers)),
+        # What others' jobs are called is for admins.
+        workers=workers if is_admin else (),
         # A job of another project has no page for this caller.
         titles={job.id: describe_title(job) for job in shown},
         is_cut=len(jobs) > SHOWN_QUEUE,
@@ -197,10 +198,10 @@ def show_job(
 ) -> Response:
     """Show one job: how it stands, its best trial, and its files."""
     with deps.database.reading() as session:
-        job, change = get_job_and_change(session, job_id)
+        job, change, dataset_name = get_job_and_dataset_name(session, job_id)
         events = _address_of_events(job, change)
         if job.kind is JobKind.diagnosis:
-            content = _read_diagnosis_job(session, job)
+            content = _read_diagnosis_job(session, job) | {"dataset_name": dataset_name}
             return render_page(request, "diagnosis", job=job, events=events, **content)
         chosen = list_finalists(job) if curve is None else curve[:MAX_CURVES]
         trials = find_trials(session, job_id, curves_of=chosen)
@@ -217,6 +218,7 @@ def show_job(
         request,
         "job",
         job=job,
+        dataset_name=dataset_name,
         trials=ranked[:SHOWN_TRIALS],
         counts=count_states(trials),
         artifacts=artifacts,
@@ -369,12 +371,17 @@ def show_trial(request: Request, deps: Dependencies, job_id: JobId, number: Tria
         trial=trial,
         rank=ranked.index(number) + 1 if number in ranked else None,
         scored=len(ranked),
-        around=json.dumps(search_around(trial)),
-        again=json.dumps(train_alone(trial, job.search)),
+        around=_write_changes(job, search_around(trial), f"around trial {number}"),
+        again=_write_changes(job, train_alone(trial, job.search), f"trial {number} again"),
         code=write_code(job, trial, dataset, deps.settings.limits) if dataset else "",
         losses=draw_losses(trial, trial.curve or Curve()),
         slices=draw_hyperparameters(job, trials, chosen=trial),
     )
+
+
+def _write_changes(job: Job, changes: dict[str, Any], ending: str) -> str:
+    """Return what a form changes in a job that goes on from another, as JSON."""
+    return json.dumps(changes | {"name": name_child(job, ending)})
 
 
 def _address_of_trials(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,9 +18,10 @@ from markupsafe import Markup
 from lowloss import __version__
 from lowloss.errors import InvalidRequest, Problem
 from lowloss.pages.environment import make_environment
+from lowloss.results import Job
 from lowloss.results.notes import describe_notes, describe_title
 from lowloss.spec import Scope
-from lowloss.wording import format_age
+from lowloss.wording import clipped, format_age
 from service.access.callers import CALLER, LOCAL
 from service.dashboard.reading_form import FORM_WORDS, use_form_words
 from service.dashboard.static_files import load_static_files
@@ -38,6 +40,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+MAX_NAME = 200
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
@@ -99,7 +102,9 @@ def render_problem_page(request: Request, problem: Problem) -> Response:
 def _environment() -> Environment:
     environment = make_environment("service.dashboard")
     environment.filters |= {
-        "notes": describe_notes,
+        # That no worker runs is said once, whatever waits for one.
+        "notes": lambda job: describe_notes(job.model_copy(update={"lacks_worker": False})),
+        "continued": lambda job: json.dumps({"name": name_child(job, "continued")}),
         "title": describe_title,
         "when": format_time,
         "form_words": use_form_words,
@@ -110,6 +115,12 @@ def _environment() -> Environment:
     environment.globals["form_words"] = FORM_WORDS
     environment.globals["event_kinds"] = " ".join(EventKind)
     return environment
+
+
+def name_child(job: Job, ending: str) -> str:
+    """Name a job that goes on from another: lists tell the two apart."""
+    ending = f", {ending}"
+    return clipped(describe_title(job).removesuffix(ending), MAX_NAME - len(ending)) + ending
 
 
 def format_time(time: datetime) -> Markup:

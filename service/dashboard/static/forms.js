@@ -87,8 +87,19 @@ async function submit(form) {
   } else if (dataOf(form).next) {
     location.href = dataOf(form).next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
   } else {
+    settle(form);
     document.dispatchEvent(new Event("lowloss:changed"));
   }
+}
+
+// What was asked for is under way: until the page shows it, nobody asks for it again, and the fields
+// that were sent do not keep their part from being shown anew.
+function settle(form) {
+  for (const input of form.querySelectorAll("input")) input.defaultValue = input.value;
+  const actions = form.closest(".actions");
+  if (!actions || !dataOf(form).doing) return;
+  for (const button of actions.querySelectorAll("button")) button.disabled = true;
+  form.querySelector('[role="alert"]').textContent = dataOf(form).doing;
 }
 
 // Send a request; return its JSON (null without one), or undefined once its problem is shown.

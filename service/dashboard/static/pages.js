@@ -26,6 +26,13 @@ function pressSwitches() {
   });
 }
 
+// A list shows what is chosen; the button is for who types a name, or has no scripts.
+function filterAtOnce() {
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".filters select")) event.target.form.requestSubmit();
+  });
+}
+
 function prepare(root) {
   showLocalTimes(root);
   brushParallels(root);
@@ -38,4 +45,5 @@ prepare(document);
 prepareUploads();
 showTips();
 pressSwitches();
+filterAtOnce();
 keepLive(prepare);
