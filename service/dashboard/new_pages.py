@@ -31,6 +31,7 @@ from service.store.datasets import find_dataset, find_dataset_of_job, list_datas
 from service.store.jobs import get_job, get_jobs
 from service.tables.check import CheckedJob, check_job
 from service.tables.check_target import decide_task
+from service.tables.useless import explain_uselessness
 
 router = make_router()
 
@@ -84,6 +85,8 @@ def show_new_job(
         checked=checked,
         problem=problem,
         form=make_form(copied),
+        not_a_feature=NOT_A_FEATURE,
+        useless=choice.useless,
         objectives=_objectives(checked),
     )
 
@@ -104,6 +107,14 @@ class Choice:
     def columns(self) -> Sequence[Column]:
         """The columns that the form shows."""
         return () if self.dataset is None else self.dataset.profile[:SHOWN_COLUMNS]
+
+    @property
+    def useless(self) -> dict[str, str]:
+        """Why columns are no features, by their names."""
+        if self.dataset is None:
+            return {}
+        reasons = {c.name: explain_uselessness(c, self.dataset.rows) for c in self.columns}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
     @property
     def target_chart(self) -> str:

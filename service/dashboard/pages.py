@@ -23,7 +23,7 @@ from lowloss.results.notes import describe_notes, describe_title
 from lowloss.spec import Scope
 from lowloss.wording import clipped, format_age
 from service.access.callers import CALLER, LOCAL
-from service.dashboard.reading_form import FORM_WORDS, use_form_words
+from service.dashboard.reading_form import FORM_WORDS, find_reading_field, use_form_words
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
 from service.store.events import EventKind
@@ -108,6 +108,7 @@ def _environment() -> Environment:
         "title": describe_title,
         "when": format_time,
         "form_words": use_form_words,
+        "reading_field": find_reading_field,
         "ago": lambda time: format_age((datetime.now(UTC) - time).total_seconds()),
     }
     files = load_static_files()

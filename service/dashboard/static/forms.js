@@ -20,6 +20,9 @@ export function prepareForms(root) {
       if (select.value) showTarget(select.dataset.go + encodeURIComponent(select.value));
     });
   }
+  for (const link of root.querySelectorAll("[data-opens]")) {
+    link.addEventListener("click", (event) => openReading(event, link.dataset));
+  }
   for (const button of root.querySelectorAll("[data-another-kind]")) {
     button.addEventListener("click", () => addKind(button));
   }
@@ -31,6 +34,18 @@ export function prepareForms(root) {
     form.addEventListener("input", show);
     show();
   }
+}
+
+// A warning leads to the field by which the table is read otherwise.
+function openReading(event, { opens, column }) {
+  const panel = document.getElementById("reading");
+  const rows = panel?.querySelectorAll("[data-kind-column]") ?? [];
+  const field = panel?.querySelector(`[name="${opens}"]`) ?? rows[rows.length - 1];
+  if (!field) return;
+  event.preventDefault();
+  panel.open = true;
+  if (field.matches("[data-kind-column]") && column) field.value = column;
+  field.focus();
 }
 
 function addKind(button) {
@@ -207,7 +222,7 @@ function readFields(form) {
   readTicks(form, fields, isSent);
   const targets = listTargets(form);
   if (targets.length > 1) fields.target = targets;
-  const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
+  const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked, :disabled)")];
   if (unticked.length) {
     setPath(fields, "features.exclude", unticked.map((tick) => tick.dataset.exclude));
   }
