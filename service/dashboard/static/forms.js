@@ -98,13 +98,29 @@ async function submit(form) {
   });
   if (answer === undefined) return;
   if (dataOf(form).shows) {
-    form.querySelector("output").textContent = `Copy it now, it is not shown again: ${answer[dataOf(form).shows]}`;
+    showSecret(form, answer[dataOf(form).shows]);
   } else if (dataOf(form).next) {
     location.href = dataOf(form).next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
   } else {
     settle(form);
     document.dispatchEvent(new Event("lowloss:changed"));
   }
+}
+
+// A second click must not make a second one: the form is as it was, and the list has the first.
+function showSecret(form, secret) {
+  form.reset();
+  const code = Object.assign(document.createElement("code"), { textContent: secret });
+  const copy = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(secret);
+    copy.textContent = "Copied";
+  });
+  const parts = ["Copy it now, it is not shown again: ", code];
+  // A browser has a clipboard for pages of this machine, or behind HTTPS.
+  if (navigator.clipboard) parts.push(" ", copy);
+  form.querySelector("output").replaceChildren(...parts);
+  document.dispatchEvent(new Event("lowloss:changed"));
 }
 
 // What was asked for is under way: until the page shows it, nobody asks for it again, and the fields
