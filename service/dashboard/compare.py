@@ -18,6 +18,7 @@ from lowloss.results.notes import describe_title
 from lowloss.spec import Direction, Objective, Task
 from lowloss.wording import (
     format_duration,
+    format_metric_cells,
     format_number,
     format_option,
     format_setting,
@@ -163,11 +164,11 @@ def _line_of(job: Job, title: str) -> Line | None:
 def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
     metrics = [job.outcome.test_metrics or {} for job in jobs]
     for name in dict.fromkeys(name for of_job in metrics for name in of_job):
-        cells = tuple(format_number(of_job.get(name)) for of_job in metrics)
-        yield Row(f"test {in_words(name)}", cells)
+        cells = format_metric_cells([of_job.get(name) for of_job in metrics], name)
+        yield Row(f"test {in_words(name)}", tuple(cells))
     for score, group in _group_by_score(jobs).items():
         best = [job.best.score if job.best and job in group else None for job in jobs]
-        yield Row(f"best {score}", tuple(map(format_number, best)))
+        yield Row(f"best {score}", tuple(format_metric_cells(best)))
     yield Row("trials", tuple(str(job.progress.trials_done) for job in jobs))
     yield Row("time", tuple(format_duration(job.progress.seconds) for job in jobs))
 

@@ -103,8 +103,11 @@ def _environment() -> Environment:
     environment = make_environment("service.dashboard")
     environment.filters |= {
         # That no worker runs is said once, whatever waits for one.
-        "notes": lambda job: describe_notes(job.model_copy(update={"lacks_worker": False})),
-        "continued": lambda job: json.dumps({"name": name_child(job, "continued")}),
+        "notes": lambda job: [
+            use_form_words(note)
+            for note in describe_notes(job.model_copy(update={"lacks_worker": False}))
+        ],
+        "continued": lambda job: write_changes(job, {}, "continued"),
         "title": describe_title,
         "when": format_time,
         "form_words": use_form_words,
@@ -118,10 +121,14 @@ def _environment() -> Environment:
     return environment
 
 
-def name_child(job: Job, ending: str) -> str:
-    """Name a job that goes on from another: lists tell the two apart."""
+def write_changes(job: Job, changes: dict[str, Any], ending: str) -> str:
+    """Return what a form changes in a job that goes on from another, as JSON.
+
+    The `ending` of its name tells the two apart in lists.
+    """
     ending = f", {ending}"
-    return clipped(describe_title(job).removesuffix(ending), MAX_NAME - len(ending)) + ending
+    title = clipped(describe_title(job).removesuffix(ending), MAX_NAME - len(ending))
+    return json.dumps(changes | {"name": title + ending})
 
 
 def format_time(time: datetime) -> Markup:

@@ -13,7 +13,12 @@ FORM_WORDS = {
     "set decimal to": "set “Decimal mark” to",
     "set thousands to": "set “Between thousands” to",
     "features.include names them": "a job that is sent by the API names them in features.include",
-    "space, insights.next_space": "space, which its report has",
+    "space, insights.next_space": "space, by the button below",
+    "budget.max_seconds": "“Seconds of search”",
+    "budget.max_trials": "“Trials, at most”",
+    "budget.max_epochs": "“Epochs of a trial, at most”",
+    "budget.diagnosis_seconds": "“Seconds of the diagnosis”",
+    "budget.target_value": "the score that was to be reached",
     "give quote": "choose “Quote”",
     "give encoding": "fill in “Encoding”",
     "give delimiter": "fill in “Delimiter”",
@@ -41,6 +46,10 @@ def find_reading_field(text: str) -> str | None:
     return None if field is None else field[0]
 
 
+_NO_FIELD = re.compile(r" \(budget\.[^)]*\)")
+"""Where a message names a field that no form has."""
+
+
 def use_form_words(text: str) -> str:
     """Put the form's labels in the place of the API's names of options."""
-    return _NAMES.sub(lambda match: FORM_WORDS[match[0]], text)
+    return _NO_FIELD.sub("", _NAMES.sub(lambda match: FORM_WORDS[match[0]], text))

@@ -48,7 +48,7 @@ const isSame = (one, other) => Object.keys(one).every((name) => one[name] === ot
 function followTarget(part, text) {
   const [recipe, fit] = [parseRecipe(text), fitOutput(text.form)];
   const last = followed.get(text) ?? readOutput(JSON.parse(text.defaultValue));
-  if (recipe && fit && isSame(last, readOutput(recipe))) {
+  if ("follows" in text.dataset && recipe && fit && isSame(last, readOutput(recipe))) {
     const output = recipe.layers[recipe.layers.length - 1];
     output.units = fit.units;
     setOrDelete(output, "activation", fit.activation === "linear" ? undefined : fit.activation);

@@ -235,7 +235,7 @@ def test_matrix_of_few_classes_has_a_cell_for_each_pair() -> None:
     drawn = draw_matrix("Confusion", ("a", "b"), ((3, 1), (0, 1200)))
 
     cells = [e for e in ElementTree.fromstring(drawn).iter() if e.tag == "td"]
-    assert [cell.text for cell in cells] == ["3", "1", "0", "1,200"]
+    assert [cell.text for cell in cells] == ["3", "1", "75 %", "0", "1,200", "100 %"]
     assert [cell.get("class") for cell in cells] == ["heat-4", "heat-1", "heat-0", "heat-5"]
     assert cells[1].get("data-tip") == "a predicted as b: 1 row, 25 %"
 

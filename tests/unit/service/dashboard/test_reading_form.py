@@ -18,11 +18,13 @@ from service.dashboard.reading_form import find_reading_field, use_form_words
         ("or give skip_rows if the", "or fill in “Lines above the header” if the"),
         (
             "continue the job with the proposed space, insights.next_space.",
-            "continue the job with the proposed space, which its report has.",
+            "continue the job with the proposed space, by the button below.",
         ),
         ("set thousands to '.' if it is", "set “Between thousands” to '.' if it is"),
         ("give encoding if letters look wrong", "fill in “Encoding” if letters look wrong"),
         ("set its type to number if it is", "set “Column … is” to number if it is"),
+        ("its time was up (budget.max_seconds)", "its time was up (“Seconds of search”)"),
+        ("gained too little (budget.min_expected_improvement; null for all)", "gained too little"),
         ("check its quotes, or quote fields", "check its quotes, or quote fields"),
     ],
 )

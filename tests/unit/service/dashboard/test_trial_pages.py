@@ -12,8 +12,10 @@ from fastapi.testclient import TestClient
 from lowloss.results import Curve, JobState, TrialState
 from lowloss.spec import JobSpec
 from service.store.database import Database
+from service.store.jobs import record_outcome
 from service.store.queue import finish_job
 from service.store.trials import TrialEnd, finish_trial
+from tests.builders.facts import some_insights
 from tests.builders.live_server import counted_statements
 from tests.builders.store import (
     a_claim,
@@ -80,6 +82,42 @@ def test_lists_tell_a_job_from_the_one_that_it_continues(
     trial = html.unescape(client.get(f"/jobs/{job}/trials/1").text)
     assert "around trial 1" in trial
     assert "trial 1 again" in trial
+
+
+def test_trials_that_are_not_there_are_no_table(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    address = f"/jobs/{job}/trials"
+
+    assert "There are no trials yet" in client.get(address).text
+    a_trial(store, a_claim(store).fence, 1)
+    assert "No trial fits" in client.get(f"{address}?state=failed").text
+    text = client.get(address).text
+    assert 'href="?order=seconds"' in text
+    assert "page 1 of 1" not in text
+
+
+def test_search_goes_on_beyond_the_ends_that_its_best_trials_lie_at(
+    client: TestClient, store: Database
+) -> None:
+    job = a_job(store, name="first")
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    space = {
+        "patience": {"min": 15, "max": 25, "scale": "linear"},
+        "batch_size": {"choices": [32, 64]},
+        "layers": 2,
+    }
+    insights = some_insights(next_space=space).model_dump(mode="json")
+    with store.transaction() as session:
+        record_outcome(session, fence, phase=None, insights=insights, remarks=["They lie there."])
+        finish_job(session, fence, state=JobState.cancelled)
+
+    text = html.unescape(client.get(f"/jobs/{job}").text)
+
+    assert "Continue with patience from 15 to 25, batch size 32 or 64, layers 2<" in text
+    changes = json.dumps({"search_space": space, "name": "first, continued"})
+    assert changes in text
+    assert client.post(f"/v1/jobs/{job}/continue", json=json.loads(changes)).status_code == 202
 
 
 def test_job_says_of_which_dataset_it_is(client: TestClient, store: Database) -> None:

@@ -108,7 +108,7 @@ def test_headline_has_the_test_result_and_its_interval(tmp_path: Path) -> None:
 
     page = parsed(written(tmp_path, facts))
 
-    assert "RMSE 1.25 95 % interval 1.125 to 1.375" in page.text
+    assert "RMSE 1.250 95 % interval 1.125 to 1.375" in page.text
     assert "Measured on 240 rows that no trial saw, in units of price." in page.text
 
 

@@ -15,6 +15,7 @@ from lowloss.results import (
     DivergedRegion,
     Edge,
     FinalGain,
+    Requested,
     Trial,
     TrialState,
 )
@@ -233,6 +234,20 @@ def test_metric_of_the_objective_decides_and_more_may_be_better() -> None:
     assert verdict(facts) == (
         "The baseline mean of the target beats this model: it has accuracy 0.95, 5.6 % more."
     )
+
+
+def test_winner_that_was_not_confirmed_says_why() -> None:
+    alone = (Confirmation(trial=1, scores=(0.2,), mean=0.2, sd=0.0),)
+    facts = plain_facts(outcome={"confirmations": alone})
+    cancelled = facts.job.model_copy(update={"requested": Requested.cancel})
+
+    (plain,) = remarks(facts)
+    (of_cancelled,) = remarks(dataclasses.replace(facts, job=cancelled))
+
+    assert "no time was left" in plain
+    assert "cancelled" not in plain
+    assert "The job was cancelled before that." in of_cancelled
+    assert "no time" not in of_cancelled
 
 
 def test_trial_of_score_0_is_the_best_where_less_is_better() -> None:
