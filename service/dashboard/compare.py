@@ -153,11 +153,14 @@ def _line_of(job: Job, title: str) -> Line | None:
     if insights is None or not insights.improvements:
         return None
     steps = {step.ended: step.score for step in insights.improvements}
-    xs = range(min(steps), max(job.progress.trials_done, *steps) + 1)
-    ys, best = [], 0.0
-    for x in xs:
-        best = steps.get(x, best)
-        ys.append(best)
+    best = steps[min(steps)]
+    xs, ys = [float(min(steps))], [best]
+    # A score stays the best until the trial that beats it.
+    for x in sorted(steps)[1:]:
+        xs += [x, x]
+        ys += [best, best := steps[x]]
+    xs.append(max(job.progress.trials_done, *steps))
+    ys.append(best)
     return Line(title, tuple(ys), tuple(xs), f"/jobs/{job.id}")
 
 

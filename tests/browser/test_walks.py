@@ -145,6 +145,7 @@ def test_jobs_are_compared(page: Page, site: Site) -> None:
         a_job(site.store, name=name)
     page.goto(site.url)
     for name in ("first", "second"):
+        expect(page.get_by_role("button", name="Compare the ticked ones")).to_be_disabled()
         page.get_by_label(f"Compare {name}").check()
 
     page.get_by_role("button", name="Compare the ticked ones").click()

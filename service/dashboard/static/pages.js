@@ -33,7 +33,20 @@ function filterAtOnce() {
   });
 }
 
+// A comparison takes two.
+function countTicks(root) {
+  for (const button of root.querySelectorAll("button[data-needs]")) {
+    const count = () => {
+      const ticked = button.form.querySelectorAll("input:checked").length;
+      button.disabled = ticked < Number(button.dataset.needs);
+    };
+    button.form.addEventListener("change", count);
+    count();
+  }
+}
+
 function prepare(root) {
+  countTicks(root);
   showLocalTimes(root);
   brushParallels(root);
   prepareForms(root);
