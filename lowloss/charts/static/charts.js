@@ -44,6 +44,18 @@ export function showTips() {
   });
   // What is under a finger moves on, and no pointer says so.
   document.addEventListener("scroll", hide, { capture: true, passive: true });
+  reachWide();
+  addEventListener("resize", reachWide);
+  document.addEventListener("toggle", reachWide, { capture: true });
+}
+
+// The keyboard scrolls what is wider than the screen, where nothing in it takes the focus anyway.
+export function reachWide() {
+  for (const wide of document.querySelectorAll(".wide")) {
+    const isReached = wide.querySelector("a[href]:not([tabindex]), button, input, [tabindex='0']");
+    if (wide.scrollWidth > wide.clientWidth && !isReached) wide.tabIndex = 0;
+    else wide.removeAttribute("tabindex");
+  }
 }
 
 // Points are smaller than a finger.

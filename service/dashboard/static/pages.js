@@ -1,6 +1,6 @@
 // What every page does: live parts, forms that talk to the API, charts that answer the pointer.
 
-import { brushParallels, showTips } from "./charts.js";
+import { brushParallels, reachWide, showTips } from "./charts.js";
 import { prepareForms } from "./forms.js";
 import { keepLive } from "./live.js";
 import { preparePredictions } from "./predictions.js";
@@ -49,6 +49,7 @@ function prepare(root) {
   countTicks(root);
   showLocalTimes(root);
   brushParallels(root);
+  reachWide();
   prepareForms(root);
   preparePredictions(root);
   prepareRecipes(root);
