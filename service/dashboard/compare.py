@@ -191,7 +191,8 @@ def _list_specifications(jobs: Sequence[Job], names: Mapping[str, str]) -> Itera
         values = [spec.get(name, DASH) for spec in specs]
         if name == "dataset" and are_distinct:
             values = [names.get(value, value) for value in values]
-        yield Row(name, tuple(map(format_option, values)))
+        words = in_words(name.replace(".", ": ").replace("warm_start_from", "learns from"))
+        yield Row(words, tuple(map(format_option, values)))
 
 
 def _flatten(fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from service.store.database import Database
 from service.store.jobs import record_outcome
 from service.store.queue import enqueue_job
 from tests.builders.facts import some_facts, some_improvements, some_insights
-from tests.builders.store import a_claim, a_dataset, a_spec, a_trial
+from tests.builders.store import a_claim, a_dataset, a_job, a_spec, a_trial
 
 AXIS = re.compile(r'aria-label="The best ([^"]*) so far"')
 
@@ -144,3 +144,15 @@ def test_score_is_the_best_until_the_trial_that_beats_it() -> None:
     end = max(5, job.progress.trials_done)
     assert line.xs == (1, 2, 2, 5, 5, end)
     assert line.ys == (1.0, 1.0, 0.5, 0.5, 0.2, 0.2)
+
+
+def test_fields_that_differ_are_named_in_words(client: TestClient, store: Database) -> None:
+    first = a_job(store, name="first", budget={"diagnosis_seconds": 0})
+    second = a_job(store, name="second", warm_start_from=[first])
+
+    text = client.get(f"/compare?job={first}&job={second}").text
+
+    differing = text.partition("Where the specifications differ")[2]
+    for words in ("budget: diagnosis seconds", "learns from"):
+        assert words in differing
+    assert "_" not in re.sub(r"job_\w+|<[^>]+>", "", differing)
