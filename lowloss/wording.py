@@ -77,7 +77,29 @@ def format_measured(value: float, error: float) -> str:
     if not 1e-8 < error < math.inf:
         return f"{format_number(value)} ± {format_number(error)}"
     places = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:,.{places}f} ± {error:,.{places}f}".replace("-", MINUS)
+    return f"{_format_places(value, places)} ± {_format_places(error, places)}"
+
+
+def format_metric_cells(values: Sequence[float | None], name: str = "") -> list[str]:
+    """Format values of one metric that stand side by side: four digits of the largest.
+
+    The smallest, unless it is nothing beside that, has two of its own; a MAPE is in percent.
+    """
+    if name == "mape":
+        return [DASH if v is None else format_percent(v, is_precise=True) for v in values]
+    sizes = [abs(value) for value in values if value is not None and math.isfinite(value)]
+    largest = max(sizes, default=0.0)
+    # A value alone stands beside none.
+    if len(sizes) < 2 or not 1e-4 <= largest < 9999.5:
+        return [format_number(value) for value in values]
+    smallest = min(size for size in sizes if size >= 1e-4 * largest)
+    places = max(3 - math.floor(math.log10(largest)), 1 - math.floor(math.log10(smallest)), 0)
+    return [DASH if value is None else _format_places(value, places) for value in values]
+
+
+def _format_places(value: float, places: int) -> str:
+    # A zero has no sign.
+    return f"{round(value, places) + 0.0:,.{places}f}".replace("-", MINUS)
 
 
 def format_seconds(value: float | None) -> str:

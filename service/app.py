@@ -57,6 +57,7 @@ from service.dashboard import (
     login,
     new_pages,
     static_files,
+    trial_pages,
 )
 from service.dashboard.pages import render_problem_page
 from service.machine import make_folder
@@ -151,7 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     for noun in (*nouns, projects, tokens, audit, workers):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
-    page_routers = (login, job_pages, compare, new_pages, dataset_pages, access_pages)
+    page_routers = (login, job_pages, trial_pages, compare, new_pages, dataset_pages, access_pages)
     for pages in (*page_routers, static_files, api_docs):
         app.include_router(pages.router)
     handle_errors(app, render_problem_page)

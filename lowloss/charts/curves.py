@@ -9,11 +9,12 @@ from lowloss.charts.plots import Line, has_values
 from lowloss.results import Curve
 
 EPOCHS = Axis("epoch", is_log=False)
+TRAINING = "training"
 
 
 def loss_lines(curve: Curve) -> list[Line]:
     """Return the lines of a training's losses, those without any value left out."""
-    parts = {"validation": curve.val_loss, "training": curve.loss}
+    parts = {"validation": curve.val_loss, TRAINING: curve.loss}
     return [Line(name, values) for name, values in parts.items() if has_values(values)]
 
 

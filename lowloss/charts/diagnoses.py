@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lowloss.charts.axes import Axis
 from lowloss.charts.bars import Bar, draw_bars
-from lowloss.charts.curves import EPOCHS, loss_lines
+from lowloss.charts.curves import EPOCHS, TRAINING, loss_lines, losses_of
 from lowloss.charts.figures import Figure
 from lowloss.charts.plots import CROSS, Line, Plot, Point, draw_plot
 from lowloss.results import Curve, Diagnosis, EvidenceState, Finding
@@ -15,6 +16,8 @@ from lowloss.results.losses import describe_causes
 from lowloss.wording import format_percent
 
 MAX_CAUSES = 16
+FAR, ROOM = 1000.0, 10.0
+"""A loss so many times another's largest one is not drawn to scale, but so many times that."""
 
 
 def draw_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:
@@ -87,12 +90,28 @@ def has_same_units(diagnosis: Diagnosis) -> bool:
     return recipe.loss == remedied.loss and is_scaled_alike
 
 
+def _find_limit(curves: Sequence[Curve]) -> float:
+    """Return the loss above which a curve is at the edge, where it would flatten a calmer one."""
+    peaks = sorted(max(losses) for curve in curves if (losses := losses_of([curve])))
+    if len(peaks) < 2 or peaks[-1] <= FAR * peaks[0]:
+        return math.inf
+    return ROOM * peaks[0]
+
+
 def _draw_losses(curves: Mapping[str, Curve]) -> str:
     """Draw the losses of trainings; a cross marks the first epoch that has no finite loss."""
     lines, crosses = list[Line](), list[Point]()
-    for name, curve in curves.items():
+    for colour, (name, curve) in enumerate(curves.items()):
         prefix = f"{name}: " if len(curves) > 1 else ""
-        lines += [Line(f"{prefix}{line.name}", line.ys) for line in loss_lines(curve)]
+        lines += [
+            replace(
+                line,
+                name=f"{prefix}{line.name}",
+                colour=colour if len(curves) > 1 else None,
+                is_dashed=line.name == TRAINING,
+            )
+            for line in loss_lines(curve)
+        ]
         if None in curve.loss:
             epoch = curve.loss.index(None) + 1
             crosses.append(Point(epoch, math.inf, f"{prefix}diverged in epoch {epoch}", CROSS))
@@ -103,6 +122,7 @@ def _draw_losses(curves: Mapping[str, Curve]) -> str:
             y=Axis("loss"),
             lines=lines,
             points=crosses,
+            y_limits=(-math.inf, _find_limit(list(curves.values()))),
             legend={CROSS: "diverged"} if crosses else {},
         )
     )

@@ -8,7 +8,7 @@ from html import escape
 
 from lowloss.charts.axes import width_of
 from lowloss.charts.elements import element, mark, picture, text
-from lowloss.wording import clipped, counted, format_percent
+from lowloss.wording import DASH, clipped, counted, format_percent
 
 MAX_CLASSES = 20
 """Classes up to which the counts are a table; of more, a picture has their shares."""
@@ -26,14 +26,19 @@ Counts = Sequence[Sequence[int]]
 
 
 def draw_matrix(label: str, names: Sequence[str], counts: Counts) -> str:
-    """Draw how many rows of each actual class (a line) were predicted as each class (a column)."""
+    """Draw how many rows of each actual class (a row) were predicted as each class (a column).
+
+    The last column is the share of the class that was predicted as it.
+    """
     if len(names) > MAX_CLASSES:
         return _draw_picture(label, names, counts)
     corner = element("th", "actual \\ predicted", class_="stays corner")
-    head = corner + "".join(_draw_name(name, "col") for name in names)
+    head = corner + "".join(_draw_name(name, "col") for name in (*names, "recall"))
     lines = [
-        _draw_name(name, "row", class_="stays") + _draw_cells(name, names, row)
-        for name, row in zip(names, counts, strict=True)
+        _draw_name(name, "row", class_="stays")
+        + _draw_cells(name, names, row)
+        + element("td", format_percent(row[index] / sum(row)) if sum(row) else DASH)
+        for index, (name, row) in enumerate(zip(names, counts, strict=True))
     ]
     body = "".join(element("tr", line) for line in (head, *lines))
     return element("table", body, class_="matrix", aria_label=label)

@@ -29,14 +29,23 @@ class Thread:
     href: str | None = None
 
 
-def draw_parallel(label: str, names: Sequence[str], threads: Sequence[Thread]) -> str:
-    """Draw the threads, the best ones last, over an axis for each name."""
+def draw_parallel(
+    label: str,
+    names: Sequence[str],
+    threads: Sequence[Thread],
+    axes_of: Mapping[str, Axis] | None = None,
+) -> str:
+    """Draw the threads, the best ones last, over an axis for each name.
+
+    `axes_of` are axes of numbers by their names; the others fit their values.
+    """
     if not threads:
         return ""
     distance = max(AXIS_DISTANCE, (MIN_WIDTH - 2 * SIDE) // max(len(names) - 1, 1))
     ys_by_axis, axes = [], []
     for index, name in enumerate(names):
         axis, numbers = fit_axis(in_words(name), [thread.values[name] for thread in threads])
+        axis = (axes_of or {}).get(name, axis)
         scale = axis.scale(numbers, start=HEIGHT - BELOW, end=ABOVE)
         ys_by_axis.append([scale.position(number) for number in numbers])
         axes.append(_draw_axis(axis, scale, index, distance))

@@ -14,6 +14,7 @@ ABOVE, BELOW, BEHIND = 26, 36, 16
 """The room beside the plot for ticks and labels, in pixels."""
 MIN_BEFORE = 34.0
 X_TICK_DISTANCE, Y_TICK_DISTANCE = 70, 42
+MAX_X_TICKS = 8
 LEGEND_HEIGHT = 18
 MAX_LINE_POINTS = 120
 """A line of more points is thinned: a screen shows no more."""
@@ -36,7 +37,7 @@ class Size:
     class_: str = ""
 
 
-NORMAL = Size(420, 250, "normal")
+NORMAL = Size(360, 230, "normal")
 BROAD = Size(960, 300, "broad")
 PART = Size(300, 190, "part")
 """One of several small charts, side by side."""
@@ -61,13 +62,15 @@ class Point:
 class Line:
     """A line of a chart through values of y at 1, 2, 3 …, or at `xs`; null ends a part of it.
 
-    One without a name is not in the legend.
+    One without a name is not in the legend. `colour` null is by its place among the lines.
     """
 
     name: str
     ys: tuple[float | None, ...]
     xs: tuple[float, ...] = ()
     href: str | None = None
+    colour: int | None = None
+    is_dashed: bool = False
 
     @property
     def points(self) -> list[tuple[float, float | None]]:
@@ -111,7 +114,7 @@ class Plot:
     """What a chart with two axes shows.
 
     `steps` is a line that stays level until its next point; `guides` are faint lines from one point
-    to another, as far as the axes reach. What is above `y_limit` stands at the upper edge. `legend`
+    to another, as far as the axes reach. What is beyond `y_limits` stands at that edge. `legend`
     names the kinds of points, and the steps.
     """
 
@@ -124,7 +127,7 @@ class Plot:
     spans: Sequence[Span] = ()
     steps: Sequence[Pair] = ()
     guides: Sequence[tuple[Pair, Pair]] = ()
-    y_limit: float | None = None
+    y_limits: Pair = (-math.inf, math.inf)
     legend: Mapping[str, str] = field(default_factory=dict)
     size: Size = NORMAL
 
@@ -189,8 +192,8 @@ def _collect(plot: Plot) -> tuple[list[float], list[float]]:
 def _fit(plot: Plot, xs: Sequence[float], ys: Sequence[float]) -> _Frame:
     """Find the scales; the ticks of y decide how much room there is before the plot."""
     size = plot.size
-    if plot.y_limit is not None:
-        ys = [min(y, plot.y_limit) for y in ys]
+    low, high = plot.y_limits
+    ys = [min(max(y, low), high) for y in ys]
     y_scale = plot.y.scale(ys, start=size.height - BELOW, end=ABOVE)
     y_ticks = plot.y.ticks(y_scale, round((size.height - ABOVE - BELOW) / Y_TICK_DISTANCE))
     before = max(MIN_BEFORE, *(width_of(shown) + 10 for shown, _ in y_ticks))
@@ -203,7 +206,8 @@ def _draw_axes(plot: Plot, frame: _Frame) -> str:
     for shown, y in frame.y_ticks:
         drawn.append(element("line", class_="gridline", x1=start, x2=end, y1=y, y2=y))
         drawn.append(text(shown, start - 6, y + 4, class_="tick", text_anchor="end"))
-    for shown, x in plot.x.ticks_apart(frame.x, round((end - start) / X_TICK_DISTANCE)):
+    count = min(round((end - start) / X_TICK_DISTANCE), MAX_X_TICKS)
+    for shown, x in plot.x.ticks_apart(frame.x, count):
         within = min(x, plot.size.width - width_of(shown) / 2)
         y = plot.size.height - BELOW + 16
         drawn.append(text(shown, within, y, class_="tick", text_anchor="middle"))
@@ -223,14 +227,15 @@ def _draw_line(line: Line, index: int, frame: _Frame) -> str:
     commands = "".join(path(part) for part in parts if part)
     # What is nowhere longer than a point is drawn as thick as one.
     kind = "" if any(len(part) > 1 for part in parts) else "alone "
-    class_ = f"line {kind}{_colour_of(index)}"
+    class_ = f"{kind}{_class_of(line, index)}"
     if not line.name:
         return element("path", class_=class_, d=commands)
     return mark("path", line.name, href=line.href, class_=class_, d=commands)
 
 
-def _colour_of(index: int) -> str:
-    return f"colour-{index % COLOURS}"
+def _class_of(line: Line, index: int) -> str:
+    colour = (index if line.colour is None else line.colour) % COLOURS
+    return f"line {'dashed ' if line.is_dashed else ''}colour-{colour}"
 
 
 def _draw_bin(entry: Bin, frame: _Frame) -> str:
@@ -309,7 +314,7 @@ def _draw_point(point: Point, x: float, y: float) -> str:
 def _draw_legend(plot: Plot, frame: _Frame) -> tuple[str, float]:
     """Draw the names of lines, steps and kinds of points below a chart; return its height, too."""
     lines = plot.lines if len(plot.lines) <= COLOURS else ()
-    entries = [(f"line {_colour_of(i)}", line.name) for i, line in enumerate(lines) if line.name]
+    entries = [(_class_of(line, i), line.name) for i, line in enumerate(lines) if line.name]
     entries += plot.legend.items()
     drawn, x, row = [], frame.x.start, 0
     for class_, name in entries:

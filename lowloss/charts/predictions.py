@@ -50,7 +50,7 @@ def _figures(summary: PredictionSummary, target: str) -> Iterator[Figure]:
     if summary.confusion:
         yield Figure(
             draw_matrix("Confusion matrix", summary.labels, summary.confusion),
-            "Each line is an actual class, each column a predicted one, in the order of the "
+            "Each row is an actual class, each column a predicted one, in the order of the "
             "labels; the stronger the colour, the more of the class's test rows.",
         )
 

@@ -8,7 +8,13 @@ from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
 from lowloss.pages.changes import write_change
 from lowloss.results import Diagnosis, EvidenceState, Experiment
-from lowloss.results.losses import ShownLoss, describe_metric, list_losses, list_targets
+from lowloss.results.losses import (
+    ShownLoss,
+    describe_causes,
+    describe_metric,
+    list_losses,
+    list_targets,
+)
 from lowloss.wording import capitalize, format_loss
 
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
@@ -55,6 +61,14 @@ class DiagnosisView:
         if any(finding.evidence_state in UNSETTLED for finding in self.diagnosis.others):
             return "What is suspect is not settled: it stands below."
         return "No change that was tried lowers the loss by what matters."
+
+    @property
+    def lead(self) -> tuple[str, str] | None:
+        """The gravest cause and its remedy, in few words; None where there is none to name."""
+        finding = next(iter(self.diagnosis.harmful), None)
+        if finding is None or finding.remedy is None:
+            return None
+        return capitalize(describe_causes(finding)), finding.remedy.text.rstrip(".")
 
     @property
     def is_remedied(self) -> bool:

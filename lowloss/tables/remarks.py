@@ -43,7 +43,7 @@ def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
         "leading_zeros",
         text,
         zeros.fill_null(value=False),
-        detail="{count} such as {example} begin with a zero: {name} was read as a category",
+        detail="{count} such as {example} begin with a zero: {name} was read as text",
         fix="set its type to number if it is a quantity",
     )
 
@@ -54,7 +54,7 @@ def warn_of_phones(text: pl.Series) -> TableWarning:
         "phone_numbers",
         text,
         find_phones(text).fill_null(value=False),
-        detail="{count} such as {example} look like phone numbers: {name} was read as a category",
+        detail="{count} such as {example} look like phone numbers: {name} was read as text",
         fix="set its type to number if it is a quantity",
     )
 
@@ -65,7 +65,7 @@ def tell_inexact(column: pl.Series, number: pl.Series, warnings: list[TableWarni
     if not inexact.any():
         return False
     is_changed = number.dtype.is_float()
-    done = "it was read as a category" if is_changed else "a model sees them rounded"
+    done = "it was read as text" if is_changed else "a model sees them rounded"
     fix = (
         "set its type to number if it is a quantity"
         if is_changed

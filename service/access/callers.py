@@ -15,6 +15,7 @@ REFUSED = "lowloss.refused"
 """Set in the scope of a request whose token is wrong."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
+FORM_PATHS = {"/new", "/diagnose"}
 ADMIN_PATHS = ("/access", "/metrics", "/v1/audit", "/v1/projects", "/v1/tokens", "/v1/workers")
 """The addresses of what belongs to all projects, with those below them."""
 
@@ -57,6 +58,9 @@ def find_needed_scope(method: str, path: str) -> Scope:
     """
     if any(path == admin or path.startswith(f"{admin}/") for admin in ADMIN_PATHS):
         return Scope.admin
+    # Pages of forms are of no use to who may not send them.
+    if path in FORM_PATHS:
+        return Scope.submit
     if method in SAFE_METHODS or is_prediction(method, path):
         return Scope.read
     return Scope.submit

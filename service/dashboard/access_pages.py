@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path, Request, Response
 from fastapi.responses import RedirectResponse
 
+from lowloss.results import AuditEntry
 from lowloss.spec import ProjectName, Quotas, Scope
 from lowloss.wording import counted, format_bytes, format_duration
 from service.access.auth import COOKIE, read_cookie
@@ -35,6 +37,29 @@ SHOWN = 200
 ENTRIES_PER_PAGE = 50
 
 
+ACTIONS = (
+    ("/login", "signed in"),
+    ("/logout", "signed out"),
+    ("/access/projects/NAME/see", "chose to see the project NAME"),
+    ("/v1/projects", "made a project"),
+    ("/v1/projects/NAME/quotas", "set the quotas of the project NAME"),
+    ("/v1/tokens", "made a token"),
+    ("/v1/tokens/NAME/revoke", "revoked the token NAME"),
+    ("/v1/datasets", "added a dataset"),
+    ("/v1/datasets/NAME", "deleted the dataset NAME"),
+    ("/v1/datasets/NAME/reread", "read the dataset NAME anew"),
+    ("/v1/diagnoses", "submitted a diagnosis"),
+    ("/v1/jobs", "submitted a job"),
+    ("/v1/jobs/NAME", "deleted the job NAME"),
+    ("/v1/jobs/NAME/continue", "continued the job NAME"),
+    ("/v1/jobs/NAME/priority", "set the priority of the job NAME"),
+    ("/v1/jobs/NAME/cancel", "cancelled the job NAME"),
+    ("/v1/jobs/NAME/pause", "paused the job NAME"),
+    ("/v1/jobs/NAME/resume", "resumed the job NAME"),
+)
+"""What a request that changes something does, by its path; NAME is of what."""
+
+
 @router.get("/access")
 def show_access(request: Request, deps: Dependencies, cursor: Cursor = None) -> Response:
     """Show projects with their quotas, tokens, and the audit log."""
@@ -53,7 +78,21 @@ def show_access(request: Request, deps: Dependencies, cursor: Cursor = None) -> 
         next=entries.next,
         now=datetime.now(UTC),
         scopes=list(Scope),
+        actions={entry.id: describe_action(entry) for entry in entries.items},
     )
+
+
+def describe_action(entry: AuditEntry) -> str:
+    """Say in words what a request did; one that is not known, as it was sent."""
+    if not entry.name:
+        return "was refused"
+    sent = f"{entry.method} {entry.path}"
+    for path, words in ACTIONS:
+        match = re.fullmatch(path.replace("NAME", "([^/]+)"), entry.path)
+        if match:
+            done = words.replace("NAME", match[1]) if match.groups() else words
+            return done if entry.status < 400 else f"was refused: {sent}"
+    return sent
 
 
 def describe_quotas(quotas: Quotas) -> list[str]:

@@ -18,6 +18,7 @@ from lowloss.results.notes import describe_title
 from lowloss.spec import Direction, Objective, Task
 from lowloss.wording import (
     format_duration,
+    format_metric_cells,
     format_number,
     format_option,
     format_setting,
@@ -154,22 +155,25 @@ def _line_of(job: Job, title: str) -> Line | None:
     if insights is None or not insights.improvements:
         return None
     steps = {step.ended: step.score for step in insights.improvements}
-    xs = range(min(steps), max(job.progress.trials_done, *steps) + 1)
-    ys, best = [], 0.0
-    for x in xs:
-        best = steps.get(x, best)
-        ys.append(best)
+    best = steps[min(steps)]
+    xs, ys = [float(min(steps))], [best]
+    # A score stays the best until the trial that beats it.
+    for x in sorted(steps)[1:]:
+        xs += [x, x]
+        ys += [best, best := steps[x]]
+    xs.append(max(job.progress.trials_done, *steps))
+    ys.append(best)
     return Line(title, tuple(ys), tuple(xs), f"/jobs/{job.id}")
 
 
 def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
     metrics = [job.outcome.test_metrics or {} for job in jobs]
     for name in dict.fromkeys(name for of_job in metrics for name in of_job):
-        cells = tuple(format_number(of_job.get(name)) for of_job in metrics)
-        yield Row(f"test {in_words(name)}", cells)
+        cells = format_metric_cells([of_job.get(name) for of_job in metrics], name)
+        yield Row(f"test {in_words(name)}", tuple(cells))
     for score, group in _group_by_score(jobs).items():
         best = [job.best.score if job.best and job in group else None for job in jobs]
-        yield Row(f"best {score}", tuple(map(format_number, best)))
+        yield Row(f"best {score}", tuple(format_metric_cells(best)))
     yield Row("trials", tuple(str(job.progress.trials_done) for job in jobs))
     yield Row("time", tuple(format_duration(job.progress.seconds) for job in jobs))
 
@@ -189,7 +193,8 @@ def _list_specifications(jobs: Sequence[Job], names: Mapping[str, str]) -> Itera
         values = [spec.get(name, DASH) for spec in specs]
         if name == "dataset" and are_distinct:
             values = [names.get(value, value) for value in values]
-        yield Row(name, tuple(map(format_option, values)))
+        words = in_words(name.replace(".", ": ").replace("warm_start_from", "learns from"))
+        yield Row(words, tuple(map(format_option, values)))
 
 
 def _flatten(fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from lowloss.results import Event, Job
 from lowloss.results.notes import ENDINGS, SEARCH_ENDS
 from lowloss.wording import counted, format_duration, format_number, in_words
+from service.dashboard.reading_form import use_form_words
 from service.store.events import EventKind
 
 ENDS = SEARCH_ENDS | {"max_trials": "all its trials were tried (budget.max_trials)"}
@@ -55,6 +56,7 @@ def describe_event(event: Event) -> str:
         case EventKind.job_finished:
             reason = data.get("reason") or ""
             why = ENDS.get(reason, in_words(reason))
+            why = use_form_words(why)
             words = f"{data['state']}: {why}" if why else str(data["state"])
         case EventKind.best_changed:
             words = _describe_best(data)

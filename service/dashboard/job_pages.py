@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -10,20 +9,23 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import Field
 
 from lowloss.charts.columns import draw_column_importances
+from lowloss.charts.hyperparameters import (
+    MIN_COMPARED,
+    draw_hyperparameters,
+    draw_importances,
+    draw_pair,
+    draw_space,
+    list_comparable,
+)
 from lowloss.charts.inline import script_source
 from lowloss.charts.predictions import draw_predictions
+from lowloss.charts.scores import has_far_worse
 from lowloss.charts.searches import (
     draw_best_so_far,
     draw_curves,
-    draw_hyperparameters,
-    draw_importances,
-    draw_losses,
-    draw_pair,
     draw_scores,
-    draw_space,
     has_log_scale,
 )
 from lowloss.charts.timelines import draw_timeline
@@ -43,17 +45,15 @@ from lowloss.results.notes import describe_title
 from lowloss.results.ranking import rank_trials
 from lowloss.spec import Scope
 from service.dashboard.history import describe_resources, list_history
-from service.dashboard.pages import HEADERS, make_router, render_page
-from service.dashboard.parameters import Cursor, NothingIfEmpty, TrialPath
+from service.dashboard.pages import HEADERS, make_router, render_page, write_changes
+from service.dashboard.parameters import ChosenCurves, Cursor, NothingIfEmpty
 from service.dashboard.trials import (
-    TrialOrder,
-    compare_trials,
+    MAX_CURVES,
+    SHOWN_CURVES,
+    address_of_trials,
     count_states,
+    describe_space,
     list_finalists,
-    order_trials,
-    search_around,
-    train_alone,
-    write_code,
 )
 from service.resources.callers import RequestCaller
 from service.resources.own_ids import JobId
@@ -61,32 +61,27 @@ from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts, get_artifact
 from service.store.blobs import read_blob
 from service.store.database import Session
-from service.store.datasets import find_dataset_of_job, list_names
+from service.store.datasets import list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
 from service.store.jobs import (
     Change,
     get_job,
-    get_job_and_change,
+    get_job_and_dataset_name,
     list_jobs,
     list_unfinished_jobs,
 )
-from service.store.trials import find_trials, get_trial_among_all, list_curves
+from service.store.trials import find_trials, list_curves
 from service.store.workers import list_workers
 
 router = make_router()
 
 JOBS_PER_PAGE = 30
-TRIALS_PER_PAGE = 100
 SHOWN_QUEUE = 100
 SHOWN_WORKERS = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
-MIN_COMPARED = 6
-"""How many completed trials the charts of hyperparameters need: fewer dots show nothing."""
-SHOWN_CURVES = 6
 SHOWN_COLUMNS = 12
-MAX_CURVES = 20
 SHOWN_EVENTS = 200
 REPORT_POLICY = "; ".join(
     (
@@ -98,8 +93,6 @@ REPORT_POLICY = "; ".join(
         "style-src 'unsafe-inline'",
     )
 )
-
-ChosenCurves = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None, Query()]
 
 
 @router.get("/")
@@ -147,8 +140,7 @@ def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> R
     is_admin = caller.scope is Scope.admin
     with deps.database.reading() as session:
         jobs = list_unfinished_jobs(session, caller.project, limit=SHOWN_QUEUE + 1)
-        # What others' jobs are called is for admins.
-        workers = list_workers(session, cursor=None, limit=SHOWN_WORKERS).items if is_admin else ()
+        workers = list_workers(session, cursor=None, limit=SHOWN_WORKERS).items
     shown = jobs[:SHOWN_QUEUE]
     return render_page(
         request,
@@ -156,8 +148,10 @@ def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> R
         jobs=shown,
         running=[job for job in shown if job.state is JobState.running],
         waiting=[job for job in shown if job.state is not JobState.running],
-        lacks_worker=any(job.lacks_worker for job in shown),
-        workers=workers,
+        lacks_worker=any(job.lacks_worker for job in shown)
+        or not (jobs or any(worker.is_alive for worker in workers)),
+        # What others' jobs are called is for admins.
+        workers=workers if is_admin else (),
         # A job of another project has no page for this caller.
         titles={job.id: describe_title(job) for job in shown},
         is_cut=len(jobs) > SHOWN_QUEUE,
@@ -194,17 +188,17 @@ def show_job(
 ) -> Response:
     """Show one job: how it stands, its best trial, and its files."""
     with deps.database.reading() as session:
-        job, change = get_job_and_change(session, job_id)
+        job, change, dataset_name = get_job_and_dataset_name(session, job_id)
         events = _address_of_events(job, change)
         if job.kind is JobKind.diagnosis:
-            content = _read_diagnosis_job(session, job)
+            content = _read_diagnosis_job(session, job) | {"dataset_name": dataset_name}
             return render_page(request, "diagnosis", job=job, events=events, **content)
         chosen = list_finalists(job) if curve is None else curve[:MAX_CURVES]
         trials = find_trials(session, job_id, curves_of=chosen)
         ranked = rank_trials(job, trials)
         curves = {trial.number: trial.curve for trial in trials if trial.curve}
-        has_files = job.state.is_finished or job.outcome.model_ready_at is not None
-        artifacts = find_artifacts(session, job_id) if has_files else ()
+        may_have_files = job.state.is_finished or job.outcome.model_ready_at
+        artifacts = find_artifacts(session, job_id) if may_have_files else ()
         if curve is None and not job.state.is_finished:
             shown = ranked[:SHOWN_CURVES] + [t for t in trials if t.state is TrialState.running]
             curves = list_curves(session, job_id, [trial.number for trial in shown])
@@ -214,11 +208,12 @@ def show_job(
         request,
         "job",
         job=job,
+        dataset_name=dataset_name,
         trials=ranked[:SHOWN_TRIALS],
         counts=count_states(trials),
         artifacts=artifacts,
         **_draw_charts(job, trials, curves, toggles),
-        used=describe_resources(job),
+        next_space=_propose(job),
         toggles=asdict(toggles),
         chosen=chosen if curve is not None else (),
         drawn=set(curves),
@@ -226,25 +221,36 @@ def show_job(
     )
 
 
+def _propose(job: Job) -> dict[str, str] | None:
+    """Return the search beyond the ends at which the best trials lie: in words, and as changes."""
+    space = job.outcome.insights.next_space if job.outcome.insights else {}
+    if not space:
+        return None
+    changes = {"search_space": space}
+    return {"words": describe_space(space), "changes": write_changes(job, changes, "continued")}
+
+
 def _draw_charts(
     job: Job, trials: Sequence[Trial], curves: Mapping[int, Curve], toggles: ScoreToggles
 ) -> dict[str, Any]:
     """Draw a search, and how its model predicts."""
-    address, outcome = _address_of_trials(job), job.outcome
+    address, outcome = address_of_trials(job), job.outcome
     # A trial that waits for its job's next attempt is not being trained.
     is_running = job.state is JobState.running
     trained = [t for t in trials if is_running or t.state is not TrialState.running]
-    completed = sum(trial.state is TrialState.completed for trial in trials)
-    compared = trials if completed >= MIN_COMPARED else ()
+    compared = list_comparable(trials)
+    log, outliers = toggles.log, toggles.outliers
     return {
         "scores": draw_scores(job, trials, address=address, **asdict(toggles)),
-        "space": draw_space(job, compared, address=address),
-        "slices": draw_hyperparameters(job, compared),
+        "has_far_worse": has_far_worse(job, trials) or has_far_worse(job, rank_trials(job, trials)),
+        "space": draw_space(job, compared, address=address, log=log, outliers=outliers),
+        "slices": draw_hyperparameters(job, compared, log=log, outliers=outliers),
         "pair": draw_pair(job, compared, address=address),
-        "least_compared": MIN_COMPARED if trials and not compared else None,
+        "min_compared": MIN_COMPARED if trials and not compared else None,
         "timeline": draw_timeline(trained, now=datetime.now(UTC), address=address),
         "importances": draw_importances(outcome.insights if compared else None),
         "curves": draw_curves(curves, address=address),
+        "used": describe_resources(job),
         "predictions": draw_predictions(outcome.test_predictions, job.search.target),
         "columns": draw_column_importances(outcome.importances[:SHOWN_COLUMNS]),
     }
@@ -309,72 +315,6 @@ def show_file(
     }
     content = b"".join(read_blob(deps.database, artifact.sha256))
     return Response(content, 200, headers, artifact.media_type)
-
-
-@router.get("/jobs/{job_id}/trials")
-def show_trials(
-    request: Request,
-    deps: Dependencies,
-    job_id: JobId,
-    *,
-    order: Annotated[TrialOrder, Query()] = TrialOrder.score,
-    state: Annotated[TrialState | None, NothingIfEmpty, Query()] = None,
-    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-    curve: ChosenCurves = None,
-) -> Response:
-    """List the trials of a search, and the curves of those that are chosen."""
-    with deps.database.reading() as session:
-        job = get_job(session, job_id)
-        trials = find_trials(session, job_id)
-        best = [trial.number for trial in rank_trials(job, trials)[:SHOWN_CURVES]]
-        curves = list_curves(session, job_id, best if curve is None else curve[:MAX_CURVES])
-    listed = [trial for trial in order_trials(job, trials, order) if state in {None, trial.state}]
-    compared = [trial for trial in listed if trial.number in curves]
-    first = (page - 1) * TRIALS_PER_PAGE
-    return render_page(
-        request,
-        "trials",
-        job=job,
-        trials=listed[first : first + TRIALS_PER_PAGE],
-        total=len(listed),
-        page=page,
-        pages=max(1, -(-len(listed) // TRIALS_PER_PAGE)),
-        order=order,
-        orders=list(TrialOrder),
-        state=state or "",
-        states=list(TrialState),
-        curves=draw_curves(curves, address=_address_of_trials(job)),
-        drawn=set(curves),
-        compared=compared,
-        differences=compare_trials(compared),
-    )
-
-
-@router.get("/jobs/{job_id}/trials/{number}")
-def show_trial(request: Request, deps: Dependencies, job_id: JobId, number: TrialPath) -> Response:
-    """Show one trial: its hyperparameters, its curve, and its place among the others."""
-    with deps.database.reading() as session:
-        job = get_job(session, job_id)
-        trial, trials = get_trial_among_all(session, job_id, number)
-        dataset = find_dataset_of_job(session, job_id)
-    ranked = [entry.number for entry in rank_trials(job, trials)]
-    return render_page(
-        request,
-        "trial",
-        job=job,
-        trial=trial,
-        rank=ranked.index(number) + 1 if number in ranked else None,
-        scored=len(ranked),
-        around=json.dumps(search_around(trial)),
-        again=json.dumps(train_alone(trial, job.search)),
-        code=write_code(job, trial, dataset, deps.settings.limits) if dataset else "",
-        losses=draw_losses(trial, trial.curve or Curve()),
-        slices=draw_hyperparameters(job, trials, chosen=trial),
-    )
-
-
-def _address_of_trials(job: Job) -> str:
-    return f"/jobs/{job.id}/trials"
 
 
 def _address_of_events(job: Job, change: Change) -> str:

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from lowloss.charts.columns import draw_column, draw_levels
 from lowloss.errors import Problem, StateConflict
+from lowloss.recipes.of_trial import fitting_output
 from lowloss.results import NOT_A_FEATURE, Column, Dataset, JobKind
-from lowloss.spec import JobSpec, Objective, RecipeScaling, Task
+from lowloss.spec import DiagnosisSpec, JobSpec, Objective, RecipeScaling, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.losses import LOSSES
 from lowloss.spec.optimizers import OPTIMIZERS
@@ -27,8 +28,11 @@ from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts
 from service.store.database import Session
 from service.store.datasets import find_dataset, find_dataset_of_job, list_datasets
+from service.store.diagnoses import get_diagnosis
 from service.store.jobs import get_job, get_jobs
 from service.tables.check import CheckedJob, check_job
+from service.tables.check_target import decide_task
+from service.tables.useless import explain_uselessness
 
 router = make_router()
 
@@ -50,6 +54,8 @@ SHOWN_COLUMNS = 200
 """Columns that a form shows."""
 
 ChosenDataset = Annotated[str | None, Query(max_length=200)]
+Source = Annotated[str | None, Query(alias="from", max_length=200)]
+"""The job that is copied."""
 ChosenTarget = Annotated[str | None, Query(max_length=2000)]
 
 
@@ -61,7 +67,7 @@ def show_new_job(
     caller: RequestCaller,
     dataset: ChosenDataset = None,
     target: ChosenTarget = None,
-    source: Annotated[str | None, Query(alias="from", max_length=200)] = None,
+    source: Source = None,
 ) -> Response:
     """Show the form of a new job: its table, its target, and what is searched."""
     project = caller.project
@@ -82,6 +88,8 @@ def show_new_job(
         checked=checked,
         problem=problem,
         form=make_form(copied),
+        not_a_feature=NOT_A_FEATURE,
+        useless=choice.useless,
         objectives=_objectives(checked),
     )
 
@@ -102,6 +110,14 @@ class Choice:
     def columns(self) -> Sequence[Column]:
         """The columns that the form shows."""
         return () if self.dataset is None else self.dataset.profile[:SHOWN_COLUMNS]
+
+    @property
+    def useless(self) -> dict[str, str]:
+        """Why columns are no features, by their names."""
+        if self.dataset is None:
+            return {}
+        reasons = {c.name: explain_uselessness(c, self.dataset.rows) for c in self.columns}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
     @property
     def target_chart(self) -> str:
@@ -162,21 +178,54 @@ def show_new_diagnosis(
     caller: RequestCaller,
     dataset: ChosenDataset = None,
     target: ChosenTarget = None,
+    source: Source = None,
+    remedied: Annotated[bool, Query()] = False,
 ) -> Response:
-    """Show the form of a diagnosis: a table, a target and a recipe."""
+    """Show the form of a diagnosis: a table, a target and a recipe, its own or another's."""
+    recipe: dict[str, Any] = RECIPE
     with deps.database.reading() as session:
+        spec = None if source is None else get_jobs(session, caller.project, [source])[0].spec
+        copied = spec if isinstance(spec, DiagnosisSpec) else None
+        if copied is not None and source is not None:
+            dataset, target = dataset or copied.dataset, target or copied.targets[0]
+            diagnosis = get_diagnosis(session, source) if remedied else None
+            shown = copied.recipe if diagnosis is None else diagnosis.remedied_recipe
+            recipe = shown.model_dump(mode="json", exclude_defaults=True)
         choice = _choose(session, caller.project, dataset, target)
     return render_page(
         request,
         "diagnose",
         choice=choice,
+        source=source,
+        copied=copied,
+        others=None if copied is None else _dump_others(copied),
         not_a_feature=NOT_A_FEATURE,
-        recipe=json.dumps(RECIPE, indent=2),
+        recipe=json.dumps(recipe, indent=2),
+        fit=_fit_output(choice),
         activations=list(ACTIVATIONS),
         losses=list(LOSSES),
         optimizers=list(OPTIMIZERS),
         feature_scalings=[name for name in get_args(RecipeScaling) if name != "none"],
     )
+
+
+def _dump_others(copied: DiagnosisSpec) -> str:
+    """Return the fields of a copied diagnosis that the form does not send anyway, as JSON."""
+    return copied.model_dump_json(exclude={"dataset", "target", "recipe"}, exclude_defaults=True)
+
+
+def _fit_output(choice: Choice) -> str | None:
+    """Return what fits the target, as JSON: the output layer of a recipe, and its loss."""
+    if choice.dataset is None or choice.target is None:
+        return None
+    spec = JobSpec(dataset=choice.dataset.id, target=choice.target.name)
+    try:
+        task = decide_task(spec, choice.target, choice.dataset.warnings)
+    except Problem:
+        return None
+    units, activation, loss = fitting_output(task, choice.target.distinct)
+    output = {"units": units, "activation": activation, "loss": loss}
+    return json.dumps(output | {"encode_labels": task is not Task.regression})
 
 
 @router.get("/jobs/{job_id}/predict")

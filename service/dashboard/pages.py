@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,11 +18,12 @@ from markupsafe import Markup
 from lowloss import __version__
 from lowloss.errors import InvalidRequest, Problem
 from lowloss.pages.environment import make_environment
+from lowloss.results import Job
 from lowloss.results.notes import describe_notes, describe_title
 from lowloss.spec import Scope
-from lowloss.wording import format_age
+from lowloss.wording import clipped, format_age
 from service.access.callers import CALLER, LOCAL
-from service.dashboard.reading_form import FORM_WORDS, use_form_words
+from service.dashboard.reading_form import FORM_WORDS, find_reading_field, use_form_words
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
 from service.store.events import EventKind
@@ -38,6 +40,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+MAX_NAME = 200
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
@@ -99,10 +102,16 @@ def render_problem_page(request: Request, problem: Problem) -> Response:
 def _environment() -> Environment:
     environment = make_environment("service.dashboard")
     environment.filters |= {
-        "notes": describe_notes,
+        # That no worker runs is said once, whatever waits for one.
+        "notes": lambda job: [
+            use_form_words(note)
+            for note in describe_notes(job.model_copy(update={"lacks_worker": False}))
+        ],
+        "continued": lambda job: write_changes(job, {}, "continued"),
         "title": describe_title,
         "when": format_time,
         "form_words": use_form_words,
+        "reading_field": find_reading_field,
         "ago": lambda time: format_age((datetime.now(UTC) - time).total_seconds()),
     }
     files = load_static_files()
@@ -110,6 +119,16 @@ def _environment() -> Environment:
     environment.globals["form_words"] = FORM_WORDS
     environment.globals["event_kinds"] = " ".join(EventKind)
     return environment
+
+
+def write_changes(job: Job, changes: dict[str, Any], ending: str) -> str:
+    """Return what a form changes in a job that goes on from another, as JSON.
+
+    The `ending` of its name tells the two apart in lists.
+    """
+    ending = f", {ending}"
+    title = clipped(describe_title(job).removesuffix(ending), MAX_NAME - len(ending))
+    return json.dumps(changes | {"name": title + ending})
 
 
 def format_time(time: datetime) -> Markup:

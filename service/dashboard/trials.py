@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -17,8 +17,15 @@ from service.settings import Limits
 from service.tables.check import check_table
 from service.tables.script_table import describe_table
 
+SHOWN_CURVES, MAX_CURVES = 6, 20
+"""Curves that a page draws by itself, and at most."""
 AROUND = 3.0
 """How far a search around a trial goes: so many times less, and more."""
+
+
+def address_of_trials(job: Job) -> str:
+    """Return where the pages of a job's trials are."""
+    return f"/jobs/{job.id}/trials"
 
 
 class TrialOrder(StrEnum):
@@ -86,6 +93,19 @@ def search_around(trial: Trial) -> dict[str, Any]:
         "optimizer": values.optimizer,
     }
     return {"search_space": space if width is None else space | {"width": width}}
+
+
+def describe_space(space: Mapping[str, Any]) -> str:
+    """Describe a part of a search space as the API has it: `patience from 15 to 25`."""
+
+    def describe(piece: Any) -> str:
+        if not isinstance(piece, Mapping):
+            return format_setting(piece)
+        if "choices" in piece:
+            return " or ".join(map(format_setting, piece["choices"]))
+        return f"from {format_setting(piece['min'])} to {format_setting(piece['max'])}"
+
+    return ", ".join(f"{in_words(name)} {describe(piece)}" for name, piece in space.items())
 
 
 def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:

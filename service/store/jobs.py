@@ -44,7 +44,7 @@ from service.store.endings import count_phase, seconds_since_renewal
 from service.store.events import EventKind, record_event
 from service.store.job_orders import ORDERS
 from service.store.queue import Fence, hold_fence
-from service.store.schema import AttemptRow, JobRow, TrialRow
+from service.store.schema import AttemptRow, DatasetRow, JobRow, TrialRow
 from service.store.specs import read_spec
 from service.store.workers import has_worker
 
@@ -74,10 +74,21 @@ def get_job(session: Session, job_id: str) -> Job:
 
 def get_job_and_change(session: Session, job_id: str) -> tuple[Job, Change]:
     """Return a job, and which of its changes was the last; raise JobNotFound."""
-    row = session.execute(_build_query().where(JobRow.id == job_id)).one_or_none()
+    job, change, _ = get_job_and_dataset_name(session, job_id)
+    return job, change
+
+
+def get_job_and_dataset_name(session: Session, job_id: str) -> tuple[Job, Change, str | None]:
+    """Return a job, its last change, and its dataset's name, null once it was deleted.
+
+    Raise JobNotFound.
+    """
+    name = select(DatasetRow.name).where(DatasetRow.id == JobRow.dataset_id).scalar_subquery()
+    query = _build_query().add_columns(name.label("dataset_name")).where(JobRow.id == job_id)
+    row = session.execute(query).one_or_none()
     if row is None:
         raise JobNotFound.of(job_id)
-    return _make_jobs(session, [row])[job_id], _make_change(row.JobRow)
+    return _make_jobs(session, [row])[job_id], _make_change(row.JobRow), row.dataset_name
 
 
 def list_jobs(

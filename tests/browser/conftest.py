@@ -84,11 +84,12 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
         if not request.url.startswith(("http://127.0.0.1", "data:", "blob:", "file:")):
             faults.append(request.url)
 
-    def make(*, width: int = 1280, scheme: str = "light") -> Page:
+    def make(*, width: int = 1280, scheme: str = "light", has_touch: bool = False) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # type: ignore[arg-type]
             accept_downloads=True,
+            has_touch=has_touch,
         )
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 def test_project_and_token_are_made_used_and_revoked(new_page: NewPage, tmp_path: Path) -> None:
     page, guest = new_page(), new_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     with a_server_process(tmp_path, LOWLOSS_TOKENS="right") as server:
         page.goto(f"{server.url}/access")
         page.get_by_label("Token").fill("right")
@@ -30,7 +31,12 @@ def test_project_and_token_are_made_used_and_revoked(new_page: NewPage, tmp_path
         page.get_by_role("combobox", name="Project").select_option("vision")
         page.get_by_role("button", name="Make a token").click()
         expect(page.get_by_role("status")).to_contain_text("lowloss_")
-        secret = page.get_by_role("status").inner_text().split()[-1]
+        secret = page.get_by_role("status").locator("code").inner_text()
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == secret
+        expect(page.locator("#tokens").get_by_role("cell", name="Ada")).to_be_visible()
+        expect(page.get_by_label("Name, such as its holder's")).to_have_value("")
         assert find_faults(page) == []
 
         guest.goto(server.url)
@@ -41,7 +47,7 @@ def test_project_and_token_are_made_used_and_revoked(new_page: NewPage, tmp_path
         page.goto(f"{server.url}/access")
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Revoke").click()
-        expect(page.get_by_text("revoked")).to_be_visible()
+        expect(page.get_by_text("revoked", exact=True)).to_be_visible()
         guest.goto(f"{server.url}/datasets")
         assert "/login" in guest.url
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import FloatRect, Page, expect
 
-from lowloss.results import Importance
+from lowloss.results import Importance, TrialState
 from service.store.jobs import record_outcome
 from tests.browser.conftest import NewPage, Site
 from tests.builders.store import a_claim, a_job, a_trial
@@ -36,6 +36,37 @@ def test_point_names_its_trial_and_leads_to_it(page: Page, job_address: str) -> 
     expect(page.locator("#tip")).to_have_text(re.compile(r"^trial 3: 0\.3, "))
     point.click()
 
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Trial 3")
+
+
+def test_hollow_point_is_one_to_its_middle(page: Page, site: Site) -> None:
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    for number in range(1, 4):
+        a_trial(site.store, fence, number, state=TrialState.pruned, score=number / 10)
+    page.goto(f"{site.url}/jobs/{job}")
+    point = page.locator('#charts a[aria-label^="trial 2:"]').first
+
+    point.hover()
+
+    expect(page.locator("#tip")).to_have_text("trial 2: 0.2, pruned")
+
+
+def test_finger_reads_a_point_before_it_opens_it(new_page: NewPage, job_address: str) -> None:
+    page = new_page(width=390, has_touch=True)
+    page.goto(job_address)
+    point = page.locator('#charts a[aria-label^="trial 3:"]').first
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    # A finger need not hit what is smaller than it.
+    page.touchscreen.tap(x + 8, y)
+
+    expect(page.locator("#tip")).to_have_text(re.compile(r"^trial 3: 0\.3, .*: tap again"))
+    assert page.url == job_address
+    page.touchscreen.tap(x + 8, y)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Trial 3")
 
 

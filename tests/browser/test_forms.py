@@ -31,6 +31,52 @@ def test_budget_says_how_long_the_job_may_take(page: Page, site: Site, tmp_path:
     expect(time).to_contain_text("for as long as 150 trials take")
 
 
+def submitted(page: Page, button: str, address: str) -> dict[str, Any]:
+    """Return the body that a button sends."""
+    with page.expect_request(f"**{address}") as sent:
+        page.get_by_role("button", name=button).click()
+    body: dict[str, Any] = json.loads(sent.value.post_data or "")
+    return body
+
+
+def test_untouched_form_sends_the_dataset_and_the_target_alone(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    choose(page, site, tmp_path)
+    page.get_by_text("What is searched").click()
+    expect(page.get_by_label("Trials are ranked by")).to_have_value("val_loss")
+
+    body = submitted(page, "Submit the job", "/v1/jobs")
+
+    assert set(body) == {"dataset", "target"}
+    assert body["target"] == "y"
+
+
+def test_ranking_that_was_chosen_stays_where_the_next_target_has_it(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    table = "x,y,kind\n" + "".join(f"{n},{n % 13 * 1.5},{'ab'[n % 2]}\n" for n in range(60))
+    page.goto(f"{site.url}/new")
+    drop(page, write(tmp_path, "kinds.csv", table.encode()))
+    page.wait_for_url("**/new?dataset=*")
+    page.get_by_label("Target, the column").select_option("x")
+    page.wait_for_url("**target=x")
+    page.get_by_text("What is searched").click()
+    ranking = page.get_by_label("Trials are ranked by")
+    ranking.select_option("val_mae")
+
+    page.get_by_label("Target, the column").select_option("y")
+    page.wait_for_url("**target=y")
+    expect(ranking).to_have_value("val_mae")
+    page.get_by_label("Target, the column").select_option("kind")
+    page.wait_for_url("**target=kind")
+    expect(ranking).to_have_value("val_loss")
+
+    page.get_by_text("The same from elsewhere").click()
+    expect(page.locator("[data-as=curl]")).to_contain_text('"target": "kind"')
+    expect(page.locator("[data-as=curl]")).not_to_contain_text("objective")
+
+
 def recipe_of(page: Page) -> dict[str, Any]:
     recipe: dict[str, Any] = json.loads(page.locator("[name=recipe]").input_value())
     return recipe
@@ -174,10 +220,45 @@ def test_several_targets_are_diagnosed_from_the_form(
     page.get_by_text("Several targets").click()
     for name in ("b", "c"):
         page.locator(f"[data-more-target={name}]").check()
-    with page.expect_request("**/v1/diagnoses") as sent:
-        page.get_by_role("button", name="Find out why").click()
+    body = submitted(page, "Find out why", "/v1/diagnoses")
 
-    assert json.loads(sent.value.post_data or "")["target"] == ["b", "c"]
+    assert body["target"] == ["b", "c"]
+    assert body["recipe"]["layers"][-1] == {"units": 2}
+
+
+def test_output_follows_the_target_until_somebody_touches_it(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    table = "a,b,kind\n" + "".join(f"{n},{n % 13 * 1.5},{'rgb'[n % 3]}\n" for n in range(60))
+    page.goto(f"{site.url}/diagnose")
+    drop(page, write(tmp_path, "kinds.csv", table.encode()))
+    page.wait_for_url("**/diagnose?dataset=*")
+    units = page.get_by_label("Units of the output layer")
+    note = page.locator("[data-output-note]")
+
+    page.get_by_label("Target, the column").select_option("kind")
+    expect(units).to_have_value("3")
+    recipe = recipe_of(page)
+    assert recipe["layers"][-1] == {"units": 3, "activation": "softmax"}
+    assert recipe["loss"] == "sparse_categorical_crossentropy"
+    assert recipe["encode_labels"]
+    page.get_by_label("Target, the column").select_option("b")
+    expect(units).to_have_value("1")
+    recipe = recipe_of(page)
+    assert recipe["layers"][-1] == {"units": 1}
+    assert "encode_labels" not in recipe
+    expect(note).to_be_hidden()
+
+    page.get_by_text("Several targets").click()
+    page.locator("[data-more-target=a]").check()
+    expect(units).to_have_value("2")
+    units.fill("1")
+    expect(note).to_have_text("2 targets take 2 units, one for each.")
+    page.locator("[data-more-target=a]").uncheck()
+    expect(note).to_be_hidden()
+    page.get_by_label("Target, the column").select_option("kind")
+    expect(note).to_have_text("3 classes take 3 units, one for each.")
+    expect(units).to_have_value("1")
 
 
 def test_model_is_dropped_on_the_form_of_a_diagnosis(

@@ -66,6 +66,18 @@ def test_rows_of_a_phone_are_cards_and_nothing_is_off_screen(new_page: NewPage, 
     assert broken == {}
 
 
+def test_list_of_jobs_is_whole_on_a_tablet(new_page: NewPage, site: Site) -> None:
+    a_job(site.store, name="a name of several words that takes the room that there is")
+    a_claim(site.store)
+    a_job(site.store)
+    page = new_page(width=768)
+    page.goto(site.url)
+
+    excess = page.locator(".wide").evaluate("wide => wide.scrollWidth - wide.clientWidth")
+
+    assert excess <= 0
+
+
 def test_hostile_names_run_nothing(new_page: NewPage, site: Site) -> None:
     page = new_page()
     alerts = list[str]()

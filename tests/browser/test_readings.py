@@ -28,7 +28,7 @@ def test_refused_table_is_read_again_with_other_options(
     refuse(page, site, tmp_path)
     alert = page.locator("form[data-upload] [role=alert]")
     expect(alert).to_contain_text("has 4 fields")
-    expect(alert).to_contain_text("or fill in “Lines above the header” or “Quote”.")
+    expect(alert).to_contain_text("or fill in “Lines above the header” if the table")
 
     page.get_by_label("Delimiter").fill(";")
     page.get_by_label("Delimiter").press("Enter")
@@ -87,3 +87,33 @@ def test_kinds_of_several_columns_are_chosen_at_once(
     # What was chosen stands there again, with room for another.
     chosen = page.locator("[data-kind-column]").evaluate_all("all => all.map((one) => one.value)")
     assert sorted(chosen) == ["", "Größe", "Preis"]
+
+
+def test_warning_leads_to_the_field_that_reads_the_table_otherwise(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    rows = "".join(f"0{n},0{n % 9 + 1}/0{n % 8 + 1}/2024,{n}\n" for n in range(10, 60))
+    page.goto(f"{site.url}/new")
+    drop(page, write(tmp_path, "dates.csv", f"code,day,y\n{rows}".encode()))
+    page.wait_for_url("**/new?dataset=*")
+    expect(page.get_by_role("button", name="Read anew")).to_be_hidden()
+
+    page.get_by_role("link", name="Set “Dates are”").click()
+    expect(page.get_by_label("Dates are")).to_be_focused()
+    page.get_by_role("link", name="Set “Column … is” to number").click()
+
+    expect(page.locator("[data-kind-column]")).to_be_focused()
+    expect(page.locator("[data-kind-column]")).to_have_value("code")
+
+
+def test_column_that_no_model_sees_has_no_tick(page: Page, site: Site, tmp_path: Path) -> None:
+    rows = "".join(f"{n},same,{n * 0.5}\n" for n in range(40))
+    page.goto(f"{site.url}/new")
+    drop(page, write(tmp_path, "const.csv", f"a,const,y\n{rows}".encode()))
+    page.wait_for_url("**/new?dataset=*")
+    page.get_by_text("leave some out").click()
+
+    expect(page.get_by_label("Use the column const")).to_be_disabled()
+    expect(page.get_by_label("Use the column y")).to_be_checked()
+    page.get_by_text("The same from elsewhere").click()
+    expect(page.locator("[data-as=curl]")).not_to_contain_text("exclude")

@@ -19,7 +19,7 @@ def test_trials_are_drawn_as_they_are_ticked(page: Page, site: Site) -> None:
     for box in page.get_by_role("checkbox").all():
         box.uncheck()
     page.get_by_label("Draw the curve of trial 7").check()
-    page.get_by_role("button", name="Draw the ticked ones").click()
+    page.get_by_role("button", name="Draw curves of the ticked ones").click()
 
     expect(page.locator("path.line")).to_have_count(1)
     expect(page.get_by_label("Draw the curve of trial 7")).to_be_checked()
@@ -55,7 +55,7 @@ def test_curves_of_a_job_that_has_ended_are_drawn_as_they_are_ticked(
     page.goto(f"{site.url}/jobs/{job}")
     page.get_by_label("Draw the curve of trial 2").check()
     page.get_by_label("Draw the curve of trial 4").check()
-    page.get_by_role("button", name="Draw the ticked ones").click()
+    page.get_by_role("button", name="Draw curves of the ticked ones").click()
     page.wait_for_url("**curve=4**")
 
     expect(page.get_by_label("Draw the curve of trial 4")).to_be_checked()

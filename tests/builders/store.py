@@ -224,7 +224,7 @@ def a_trial(
         number=number,
         state=state,
         reason=None if completed else "loss_not_finite",
-        score=score if completed else None,
+        score=score if completed or state is TrialState.pruned else None,
         metrics={"val_loss": score} if completed and score is not None else {},
         best_epoch=1 if completed else None,
         seconds=0.1,

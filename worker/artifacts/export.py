@@ -42,7 +42,7 @@ from worker.winner.importance import importances
 log = logging.getLogger(__name__)
 
 OURS = "lowloss"
-NOT_NEEDED = "the job was to end: what its model can do without was left out"
+NOT_NEEDED = "the job was to end, and its model can do without"
 """Why an artifact is missing that nobody waited for."""
 SAVED_MODEL = "saved_model"
 CHECKED_ROWS = 1000

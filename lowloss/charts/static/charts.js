@@ -3,24 +3,71 @@
 // Arrow keys move a range of an axis by its height over so many.
 const STEPS = 20;
 
+// How far from a point a finger may be, in pixels.
+const REACH = 22;
+
 export function showTips() {
   const tip = Object.assign(document.createElement("div"), { id: "tip", hidden: true });
   tip.setAttribute("aria-hidden", "true");
   document.body.append(tip);
-  const show = (mark, x, y) => {
-    tip.textContent = mark.dataset.tip ?? mark.getAttribute("aria-label");
+  // The mark that a finger chose: a second tap opens it.
+  let chosen = null;
+  const show = (mark, x, y, more = "") => {
+    tip.textContent = (mark.dataset.tip ?? mark.getAttribute("aria-label")) + more;
     tip.hidden = false;
     tip.style.left = `${Math.min(x + 12, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${Math.min(y + 14, innerHeight - tip.offsetHeight - 8)}px`;
   };
+  const hide = () => {
+    tip.hidden = true;
+    chosen = null;
+  };
   const markOf = (event) => event.target.closest?.("[data-tip], .chart a");
   document.addEventListener("pointerover", (event) => {
+    if (event.pointerType === "touch") return;
     const mark = markOf(event);
     if (mark) show(mark, event.clientX, event.clientY);
-    else tip.hidden = true;
+    else hide();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.pointerType !== "touch") return;
+    const mark = markOf(event) ?? findNearest(event);
+    if (!mark) {
+      hide();
+    } else if (mark !== chosen) {
+      event.preventDefault();
+      chosen = mark;
+      show(mark, event.clientX, event.clientY, mark.matches("a") ? ": tap again to open it" : "");
+    } else if (mark.matches("a") && !mark.contains(event.target)) {
+      location.href = mark.getAttribute("href");
+    }
   });
   // What is under a finger moves on, and no pointer says so.
-  document.addEventListener("scroll", () => (tip.hidden = true), { capture: true, passive: true });
+  document.addEventListener("scroll", hide, { capture: true, passive: true });
+  reachWide();
+  addEventListener("resize", reachWide);
+  document.addEventListener("toggle", reachWide, { capture: true });
+}
+
+// The keyboard scrolls what is wider than the screen, where nothing in it takes the focus anyway.
+export function reachWide() {
+  for (const wide of document.querySelectorAll(".wide")) {
+    const isReached = wide.querySelector("a[href]:not([tabindex]), button, input, [tabindex='0']");
+    if (wide.scrollWidth > wide.clientWidth && !isReached) wide.tabIndex = 0;
+    else wide.removeAttribute("tabindex");
+  }
+}
+
+// Points are smaller than a finger.
+function findNearest(event) {
+  const chart = event.target.closest?.(".chart");
+  let [nearest, least] = [null, REACH];
+  for (const point of chart?.querySelectorAll("[data-tip].point, a > .point") ?? []) {
+    const { left, right, top, bottom } = point.getBoundingClientRect();
+    const distance = Math.hypot((left + right) / 2 - event.clientX, (top + bottom) / 2 - event.clientY);
+    if (distance < least) [nearest, least] = [point, distance];
+  }
+  return nearest?.closest("[data-tip], a") ?? null;
 }
 
 // A range of an axis of parallel coordinates leaves the lines that pass there. It is drawn along the

@@ -20,6 +20,9 @@ export function prepareForms(root) {
       if (select.value) showTarget(select.dataset.go + encodeURIComponent(select.value));
     });
   }
+  for (const link of root.querySelectorAll("[data-opens]")) {
+    link.addEventListener("click", (event) => openReading(event, link.dataset));
+  }
   for (const button of root.querySelectorAll("[data-another-kind]")) {
     button.addEventListener("click", () => addKind(button));
   }
@@ -31,6 +34,18 @@ export function prepareForms(root) {
     form.addEventListener("input", show);
     show();
   }
+}
+
+// A warning leads to the field by which the table is read otherwise.
+function openReading(event, { opens, column }) {
+  const panel = document.getElementById("reading");
+  const rows = panel?.querySelectorAll("[data-kind-column]") ?? [];
+  const field = panel?.querySelector(`[name="${opens}"]`) ?? rows[rows.length - 1];
+  if (!field) return;
+  event.preventDefault();
+  panel.open = true;
+  if (field.matches("[data-kind-column]") && column) field.value = column;
+  field.focus();
 }
 
 function addKind(button) {
@@ -51,9 +66,17 @@ async function showTarget(address) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
     const successor = page.getElementById(part.id);
-    if (successor) part.replaceChildren(...successor.childNodes);
+    if (successor) replacePart(part, successor);
   }
   history.replaceState(null, "", address);
+}
+
+// Options that are moved out of a select change what both selects have chosen: these are parsed anew.
+function replacePart(part, successor) {
+  const choice = part instanceof HTMLSelectElement && isChanged(part) ? part.value : null;
+  part.innerHTML = successor.innerHTML;
+  if ([...(part.options ?? [])].some((option) => option.value === choice)) part.value = choice;
+  part.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 async function submit(form) {
@@ -75,12 +98,39 @@ async function submit(form) {
   });
   if (answer === undefined) return;
   if (dataOf(form).shows) {
-    form.querySelector("output").textContent = `Copy it now, it is not shown again: ${answer[dataOf(form).shows]}`;
+    showSecret(form, answer[dataOf(form).shows]);
   } else if (dataOf(form).next) {
     location.href = dataOf(form).next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
   } else {
+    settle(form);
     document.dispatchEvent(new Event("lowloss:changed"));
   }
+}
+
+// A second click must not make a second one: the form is as it was, and the list has the first.
+function showSecret(form, secret) {
+  form.reset();
+  const code = Object.assign(document.createElement("code"), { textContent: secret });
+  const copy = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(secret);
+    copy.textContent = "Copied";
+  });
+  const parts = ["Copy it now, it is not shown again: ", code];
+  // A browser has a clipboard for pages of this machine, or behind HTTPS.
+  if (navigator.clipboard) parts.push(" ", copy);
+  form.querySelector("output").replaceChildren(...parts);
+  document.dispatchEvent(new Event("lowloss:changed"));
+}
+
+// What was asked for is under way: until the page shows it, nobody asks for it again, and the fields
+// that were sent do not keep their part from being shown anew.
+function settle(form) {
+  for (const input of form.querySelectorAll("input")) input.defaultValue = input.value;
+  const actions = form.closest(".actions");
+  if (!actions || !dataOf(form).doing) return;
+  for (const button of actions.querySelectorAll("button")) button.disabled = true;
+  form.querySelector('[role="alert"]').textContent = dataOf(form).doing;
 }
 
 // Send a request; return its JSON (null without one), or undefined once its problem is shown.
@@ -186,8 +236,9 @@ function readFields(form) {
     if (isSent(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
   }
   readTicks(form, fields, isSent);
-  readMoreTargets(form, fields);
-  const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
+  const targets = listTargets(form);
+  if (targets.length > 1) fields.target = targets;
+  const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked, :disabled)")];
   if (unticked.length) {
     setPath(fields, "features.exclude", unticked.map((tick) => tick.dataset.exclude));
   }
@@ -205,12 +256,11 @@ function readTicks(form, fields, isSent) {
   }
 }
 
-// A diagnosis of several targets; the one that was chosen is the first.
-function readMoreTargets(form, fields) {
+// The targets of a diagnosis; the one that was chosen is the first.
+export function listTargets(form) {
+  const target = form.querySelector('[name="target"]')?.value;
   const more = [...form.querySelectorAll("[data-more-target]:checked")];
-  if (more.length && fields.target) {
-    fields.target = [...new Set([fields.target, ...more.map((tick) => tick.dataset.moreTarget)])];
-  }
+  return target ? [...new Set([target, ...more.map((tick) => tick.dataset.moreTarget)])] : [];
 }
 
 function isChanged(input) {

@@ -63,26 +63,34 @@ function followEvents(address, kinds, refresher) {
 class Refresher {
   constructor(prepare) {
     this.prepare = prepare;
-    this.isWaiting = false;
+    this.timer = 0;
+    this.isRunning = false;
     this.isStale = false;
+    this.isUrgent = false;
     this.next = 0;
   }
 
   // However many events come, there is one request at a time, and a pause between two. What comes
   // while the page is fetched, or what could not be shown, asks for another one.
+  // What the reader did himself does not wait for the pause to end.
   request({ isUrgent = false } = {}) {
-    if (this.isWaiting || document.hidden) {
+    this.isUrgent ||= isUrgent;
+    if (this.isRunning || document.hidden) {
       this.isStale = true;
       return;
     }
-    this.isWaiting = true;
+    if (this.timer && !this.isUrgent) return;
+    clearTimeout(this.timer);
     const pause = Math.max(TOGETHER_MS, this.next - performance.now());
-    setTimeout(() => this.run(), isUrgent ? 0 : pause);
+    this.timer = setTimeout(() => this.run(), this.isUrgent ? 0 : pause);
   }
 
   async run() {
     const begin = performance.now();
+    this.timer = 0;
+    this.isRunning = true;
     this.isStale = false;
+    this.isUrgent = false;
     try {
       await this.refresh();
     } catch {
@@ -90,7 +98,7 @@ class Refresher {
     }
     const end = performance.now();
     this.next = end + Math.min(MOST_MS, Math.max(LEAST_MS, (end - begin) / SHARE));
-    this.isWaiting = false;
+    this.isRunning = false;
     if (this.isStale) this.request();
   }
 

@@ -1,6 +1,6 @@
 // What every page does: live parts, forms that talk to the API, charts that answer the pointer.
 
-import { brushParallels, showTips } from "./charts.js";
+import { brushParallels, reachWide, showTips } from "./charts.js";
 import { prepareForms } from "./forms.js";
 import { keepLive } from "./live.js";
 import { preparePredictions } from "./predictions.js";
@@ -26,9 +26,30 @@ function pressSwitches() {
   });
 }
 
+// A list shows what is chosen; the button is for who types a name, or has no scripts.
+function filterAtOnce() {
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".filters select")) event.target.form.requestSubmit();
+  });
+}
+
+// A comparison takes two.
+function countTicks(root) {
+  for (const button of root.querySelectorAll("button[data-needs]")) {
+    const count = () => {
+      const ticked = button.form.querySelectorAll("input:checked").length;
+      button.disabled = ticked < Number(button.dataset.needs);
+    };
+    button.form.addEventListener("change", count);
+    count();
+  }
+}
+
 function prepare(root) {
+  countTicks(root);
   showLocalTimes(root);
   brushParallels(root);
+  reachWide();
   prepareForms(root);
   preparePredictions(root);
   prepareRecipes(root);
@@ -38,4 +59,5 @@ prepare(document);
 prepareUploads();
 showTips();
 pressSwitches();
+filterAtOnce();
 keepLive(prepare);

@@ -1,13 +1,17 @@
 // Recipes: fields for what most of them have, over the JSON that is sent.
 
-import { call, clearProblems } from "./forms.js";
+import { call, clearProblems, listTargets } from "./forms.js";
 
 export function prepareRecipes(root) {
   for (const part of root.querySelectorAll("[data-recipe-fields]")) {
     const text = part.closest("form").querySelector(`[name="${part.dataset.recipeFields}"]`);
     part.addEventListener("input", (event) => writeField(event.target, text));
     text.addEventListener("input", () => showRecipe(part, text));
-    showRecipe(part, text);
+    text.form.addEventListener("input", (event) => {
+      if (event.target.closest("#target, [data-more-target]")) followTarget(part, text);
+      else showOutputNote(part, text);
+    });
+    followTarget(part, text);
   }
   for (const input of root.querySelectorAll("input[data-recipe]")) {
     input.addEventListener("change", () => readRecipe(input));
@@ -17,6 +21,56 @@ export function prepareRecipes(root) {
 // The hidden layers of a text area's JSON, by the area: those that the field of units shortens come
 // back with their L2 and initializers once it is typed anew.
 const hiddenLayers = new WeakMap();
+
+// What the output layer and the loss were made by the target, by a text area: as long as they are
+// that, nobody has touched them.
+const followed = new WeakMap();
+
+const NUMBERS = { activation: "linear", loss: "mean_squared_error", encode_labels: false };
+
+// The output that fits: a unit for each target, or for each class of the only one. Of several targets
+// none is of many classes: those are numbers there.
+function fitOutput(form) {
+  const shown = form.querySelector("[data-fit]");
+  const { length } = listTargets(form);
+  const fit = shown && JSON.parse(shown.dataset.fit);
+  if (!fit || length < 2) return fit;
+  return { ...fit, ...(fit.activation === "softmax" && NUMBERS), units: length };
+}
+
+function readOutput(recipe) {
+  const { units, activation = "linear" } = recipe.layers?.[recipe.layers.length - 1] ?? {};
+  return { units, activation, loss: recipe.loss, encode_labels: recipe.encode_labels ?? false };
+}
+
+const isSame = (one, other) => Object.keys(one).every((name) => one[name] === other[name]);
+
+function followTarget(part, text) {
+  const [recipe, fit] = [parseRecipe(text), fitOutput(text.form)];
+  const last = followed.get(text) ?? readOutput(JSON.parse(text.defaultValue));
+  if ("follows" in text.dataset && recipe && fit && isSame(last, readOutput(recipe))) {
+    const output = recipe.layers[recipe.layers.length - 1];
+    output.units = fit.units;
+    setOrDelete(output, "activation", fit.activation === "linear" ? undefined : fit.activation);
+    recipe.loss = fit.loss;
+    setOrDelete(recipe, "encode_labels", fit.encode_labels || undefined);
+    followed.set(text, fit);
+    text.value = JSON.stringify(recipe, null, 2);
+  }
+  showRecipe(part, text);
+}
+
+function showOutputNote(part, text) {
+  const [recipe, fit] = [parseRecipe(text), fitOutput(text.form)];
+  const note = part.querySelector("[data-output-note]");
+  const units = recipe && readOutput(recipe).units;
+  // Two classes are one sigmoid or a softmax of two.
+  const isPair = fit?.units === 1 && fit.activation === "sigmoid" && units === 2;
+  note.hidden = !recipe || !fit || units === fit.units || isPair;
+  const what = listTargets(text.form).length > 1 ? "targets" : "classes";
+  note.textContent =
+    fit?.units > 1 ? `${fit.units} ${what} take ${fit.units} units, one for each.` : "One target takes one unit.";
+}
 
 // Put a field into the JSON; whatever else stands there stays. A text that is no JSON is left alone.
 function writeField(field, text) {
@@ -100,6 +154,7 @@ function showRecipe(part, text) {
       field.value = (name === undefined ? recipe[owner] : recipe[owner]?.[name]) ?? "";
     }
   }
+  showOutputNote(part, text);
 }
 
 // Return the object that a text area has; null where it is no JSON of one.

@@ -14,6 +14,7 @@ from lowloss.wording import (
     format_exact,
     format_loss,
     format_measured,
+    format_metric_cells,
     format_option,
     format_percent,
     format_rough,
@@ -183,3 +184,27 @@ def test_errors_have_two_digits_and_seconds_one_decimal() -> None:
 )
 def test_exact_number_has_all_its_digits(value: float, text: str) -> None:
     assert format_exact(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "cells"),
+    [
+        ("mae", [46.65, 50.0, None], ["46.65", "50.00", DASH]),
+        ("r2", [0.437, 0.32, -0.002912], ["0.4370", "0.3200", f"{MINUS}0.0029"]),
+        ("r2", [0.4, -0.00001], ["0.4000", "0.0000"]),
+        ("log_loss", [1.09, 0.0234], ["1.090", "0.023"]),
+        ("log_loss", [0.5, 0.00021], ["0.50000", "0.00021"]),
+        ("rmse", [12_345.6, 3.2], ["12,346", "3.2"]),
+        ("mape", [0.4146, None], ["41.5 %", DASH]),
+        ("rmse", [0.5, None], ["0.5", DASH]),
+        ("rmse", [], []),
+    ],
+)
+def test_values_of_a_metric_have_the_same_places(
+    name: str, values: list[float | None], cells: list[str]
+) -> None:
+    assert format_metric_cells(values, name) == cells
+
+
+def test_zero_beside_its_error_has_no_sign() -> None:
+    assert format_measured(-0.0001, 0.028) == "0.000 ± 0.028"

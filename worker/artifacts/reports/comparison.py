@@ -59,32 +59,42 @@ def is_within_interval(facts: Facts, value: float) -> bool:
 
 def is_within_noise(facts: Facts, baseline: Baseline) -> bool:
     """Return whether another draw of test rows could turn the model and a baseline around."""
-    low, high = (baseline.difference or {}).get(facts.metric, (1.0, 1.0))
-    return low <= 0.0 <= high
+    interval = _interval_of_difference(facts, baseline)
+    return interval is not None and interval[0] <= 0.0 <= interval[1]
+
+
+def _interval_of_difference(facts: Facts, baseline: Baseline) -> tuple[float, float] | None:
+    return (baseline.difference or {}).get(facts.metric)
 
 
 def verdict(facts: Facts) -> str | None:
-    """Say whether the model beats the best baseline, and by how much; None without one."""
+    """Compare the model with the best baseline; None without one.
+
+    One beats the other where the interval of their difference says so.
+    """
     best, metric = best_baseline(facts), facts.metric
     ours = (facts.job.outcome.test_metrics or {}).get(metric)
     if best is None or ours is None:
         return None
-    theirs, who = best.test_metrics[metric], in_words(best.name)
-    if direction_of(metric).is_better(ours, theirs):
-        sentence = (
-            f"This model beats every baseline: the best of them, {who}, has "
-            f"{in_words(metric)} {format_number(theirs)}{_gap(ours, theirs)}."
-        )
-    elif ours == theirs:
-        sentence = f"The best baseline, {who}, is as good: it has the same {in_words(metric)}."
-    else:
-        sentence = (
-            f"The baseline {who} beats this model: it has {in_words(metric)} "
-            f"{format_number(theirs)}{_gap(ours, theirs)}."
+    theirs, who, name = best.test_metrics[metric], in_words(best.name), in_words(metric)
+    if ours == theirs:
+        return f"The best baseline, {who}, is as good: it has the same {name}."
+    their_metric = f"{name} {format_number(theirs)}{_gap(ours, theirs)}"
+    is_better = direction_of(metric).is_better(ours, theirs)
+    if _interval_of_difference(facts, best) is None:
+        order = "is better than" if is_better else "is worse than"
+        return (
+            f"On these rows this model {order} the best baseline, {who}, which has {their_metric}; "
+            "whether that is chance was not tested."
         )
     if is_within_noise(facts, best):
-        sentence += " The difference is within what another draw of test rows could bring."
-    return sentence
+        return (
+            f"The best baseline, {who}, has {their_metric}. The difference is within what another "
+            "draw of test rows could bring."
+        )
+    if is_better:
+        return f"This model beats the best baseline, {who}, which has {their_metric}."
+    return f"The baseline {who} beats this model: it has {their_metric}."
 
 
 def describe_rows(facts: Facts) -> str:

@@ -10,17 +10,17 @@ from pathlib import Path
 from lowloss.charts.bars import Bar, draw_bars
 from lowloss.charts.columns import draw_column_importances
 from lowloss.charts.figures import Figure
-from lowloss.charts.plots import BROAD
-from lowloss.charts.predictions import draw_predictions
-from lowloss.charts.searches import (
-    draw_best_losses,
-    draw_convergence,
+from lowloss.charts.hyperparameters import (
+    MIN_COMPARED,
     draw_hyperparameters,
     draw_importances,
     draw_pair,
-    draw_scores,
     draw_space,
+    list_comparable,
 )
+from lowloss.charts.plots import BROAD
+from lowloss.charts.predictions import draw_predictions
+from lowloss.charts.searches import draw_best_losses, draw_convergence, draw_scores
 from lowloss.charts.timelines import draw_timeline
 from lowloss.pages.diagnosis import DiagnosisView, view_diagnosis
 from lowloss.results import (
@@ -83,6 +83,7 @@ class ReportPage:
     trials: tuple[Trial, ...]
     searched: tuple[str, ...]
     next_space: str | None
+    min_compared: int | None
     columns: ShownColumns
     unimportant: int
     excluded: tuple[ExcludedColumn, ...]
@@ -111,6 +112,7 @@ def _page(facts: Facts) -> ReportPage:
         trials=tuple(sorted(facts.trials, key=lambda trial: trial.number)[:MAX_LISTED_TRIALS]),
         searched=_searched(facts),
         next_space=_next_space(outcome.insights),
+        min_compared=None if list_comparable(facts.trials) else MIN_COMPARED,
         columns=column_rows(facts),
         unimportant=max(0, len(facts.importances) - MAX_COLUMNS),
         excluded=outcome.excluded[:MAX_COLUMNS],
@@ -124,13 +126,14 @@ def _page(facts: Facts) -> ReportPage:
 
 def _draw_charts(facts: Facts) -> Charts:
     job, outcome = facts.job, facts.job.outcome
+    compared = list_comparable(facts.trials)
     return Charts(
         scores=draw_scores(job, facts.trials, size=BROAD),
-        space=draw_space(job, facts.trials),
-        hyperparameters=tuple(draw_hyperparameters(job, facts.trials)),
-        pair=draw_pair(job, facts.trials),
+        space=draw_space(job, compared),
+        hyperparameters=tuple(draw_hyperparameters(job, compared)),
+        pair=draw_pair(job, compared),
         timeline=draw_timeline(facts.trials, now=_end_of(facts)),
-        hyperparameter_importances=draw_importances(outcome.insights),
+        hyperparameter_importances=draw_importances(outcome.insights if compared else None),
         convergence=tuple(draw_convergence(job, facts.trials)),
         losses=tuple(draw_best_losses(job, facts.trials, facts.curves)),
         predictions=tuple(draw_predictions(outcome.test_predictions, facts.target.name)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lowloss.results import Cause, Curve, DivergedRegion, TrialState
+from lowloss.results import Cause, Curve, DivergedRegion, Requested, TrialState
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
@@ -203,10 +203,16 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
     """Say that nothing was trained on a second seed, where it was asked for."""
     confirmations, seeds = facts.job.outcome.confirmations, facts.job.search.final.confirm_seeds
     if confirmations and len(confirmations[0].scores) < min(2, seeds):
+        is_cancelled = facts.job.requested is Requested.cancel
+        why = (
+            "The job was cancelled before that"
+            if is_cancelled
+            else "Either no time was left for more (budget.max_seconds), or the other seeds of the "
+            "best trials diverged or failed"
+        )
         yield (
-            f"The winner was not confirmed: it was compared on one seed, not on {seeds}. Either no "
-            "time was left for more (budget.max_seconds), or the job was to end, or the other "
-            "seeds of the best trials diverged or failed. Another seed might have chosen otherwise."
+            f"The winner was not confirmed: it was compared on one seed, not on {seeds}. {why}. "
+            "Another seed might have chosen otherwise."
         )
 
 

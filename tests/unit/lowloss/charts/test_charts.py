@@ -44,8 +44,8 @@ def test_higher_values_stand_higher() -> None:
 def test_bad_scores_stand_at_the_upper_edge() -> None:
     points = [Point(n, 1.0 + n / 100, "t") for n in range(9)] + [Point(9, 1e6, "bad")]
 
-    *_, bad = parts(draw_plot(Plot("l", X, Y, points=points, y_limit=2.0)), "point")
-    good = parts(draw_plot(Plot("l", X, Y, points=points, y_limit=2.0)), "point")[0]
+    *_, bad = parts(draw_plot(Plot("l", X, Y, points=points, y_limits=(-math.inf, 2.0))), "point")
+    good = parts(draw_plot(Plot("l", X, Y, points=points, y_limits=(-math.inf, 2.0))), "point")[0]
 
     assert float(bad.get("cy", "")) < 50 < float(good.get("cy", ""))
 
@@ -235,8 +235,11 @@ def test_matrix_of_few_classes_has_a_cell_for_each_pair() -> None:
     drawn = draw_matrix("Confusion", ("a", "b"), ((3, 1), (0, 1200)))
 
     cells = [e for e in ElementTree.fromstring(drawn).iter() if e.tag == "td"]
-    assert [cell.text for cell in cells] == ["3", "1", "0", "1,200"]
-    assert [cell.get("class") for cell in cells] == ["heat-4", "heat-1", "heat-0", "heat-5"]
+    assert [cell.text for cell in cells] == ["3", "1", "75 %", "0", "1,200", "100 %"]
+    assert [cell.get("class") for cell in cells] == [
+        *("heat-4", "heat-1", None),
+        *("heat-0", "heat-5", None),
+    ]
     assert cells[1].get("data-tip") == "a predicted as b: 1 row, 25 %"
 
 

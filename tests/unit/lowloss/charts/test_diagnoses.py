@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lowloss.charts.diagnoses import draw_diagnosis
+import pytest
+
+from lowloss.charts.diagnoses import _find_limit, draw_diagnosis
 from lowloss.results import Cause, Curve, EvidenceState, Severity
 from lowloss.results.losses import RECIPE
 from tests.builders.diagnoses import (
@@ -31,6 +33,41 @@ def test_curves_in_the_same_units_share_a_chart() -> None:
         "with the remedies: training",
     ]
     assert causes.caption.startswith("What each remedy removes")
+
+
+def test_each_recipe_has_a_colour_and_training_is_dashed() -> None:
+    remedied = a_recipe(scale_features="standard")
+    diagnosis = a_diagnosis(remedied_recipe=remedied, remedied_curve=a_curve(1e6, 1e5))
+
+    chart = draw_diagnosis(diagnosis, RECIPE)[0].chart
+
+    kinds = [line.get("class") for line in parts(chart, "line") if line.get("data-tip")]
+    assert kinds == [
+        "line colour-0",
+        "line dashed colour-0",
+        "line colour-1",
+        "line dashed colour-1",
+    ]
+
+
+@pytest.mark.parametrize(("peak", "is_cut"), [(1e31, True), (3e6, False)])
+def test_recipe_that_explodes_does_not_flatten_the_remedied_one(peak: float, is_cut: bool) -> None:
+    exploding = Curve(loss=(1e6, peak, None), val_loss=(1e6, peak, None))
+    diagnosis = a_diagnosis(
+        recipe_curve=exploding,
+        remedied_recipe=a_recipe(scale_features="standard"),
+        remedied_curve=a_curve(1e6, 1e5),
+    )
+
+    (chart, *_) = [figure.chart for figure in draw_diagnosis(diagnosis, RECIPE)]
+
+    scales = [tick for tick in texts(chart, "tick") if "e+" in tick]
+    assert max(map(float, scales), default=0.0) < 1e8
+    # A cross at the edge says that the recipe diverged.
+    assert "diverged" in texts(chart, "tick")
+    heights = [float(mark.get("y1", "0")) for mark in parts(chart, "gridline")]
+    assert len(heights) > 1
+    assert is_cut == (_find_limit([exploding, a_curve(1e6, 1e5)]) < peak)
 
 
 def test_curves_in_other_units_say_so() -> None:

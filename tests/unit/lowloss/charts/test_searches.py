@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from lowloss.charts.hyperparameters import (
+    draw_hyperparameters,
+    draw_importances,
+    draw_pair,
+    draw_space,
+    list_comparable,
+)
 from lowloss.charts.plots import BROAD
+from lowloss.charts.scores import has_far_worse
 from lowloss.charts.searches import (
     MAX_CURVES,
     draw_best_losses,
     draw_best_so_far,
     draw_convergence,
     draw_curves,
-    draw_hyperparameters,
-    draw_importances,
     draw_losses,
-    draw_pair,
     draw_scores,
-    draw_space,
 )
-from lowloss.results import HyperparameterImportance, TrialState
+from lowloss.results import HyperparameterImportance, Job, Trial, TrialState
 from tests.builders.facts import a_curve, some_facts, some_improvements, some_insights, some_trials
 from tests.unit.lowloss.charts.test_charts import parts, texts
 
@@ -162,3 +166,56 @@ def test_chosen_trial_is_marked_in_each_chart_whatever_became_of_it() -> None:
         for chart in charts:
             assert len(parts(chart, "best")) == marks
             assert len(parts(chart, "guide")) == (chosen is not None)
+
+
+def a_search(objective: str, *scores: float) -> tuple[Job, list[Trial]]:
+    """A search of trials with these scores, each with a dropout of its own."""
+    trials = []
+    for number, score in enumerate(scores, start=1):
+        values = TRIALS[0].hyperparameters.model_copy(update={"dropout": number / 50})
+        changes = {"number": number, "score": score, "hyperparameters": values}
+        trials.append(TRIALS[0].model_copy(update=changes))
+    return some_facts(spec={"objective": objective}).job, trials
+
+
+NEAR = [0.5 + n / 100 for n in range(10)]
+
+
+@pytest.mark.parametrize(("objective", "far"), [("val_loss", 600.0), ("val_r2", -600.0)])
+def test_far_worse_trial_stands_at_the_edge_of_every_axis_of_scores(
+    objective: str, far: float
+) -> None:
+    job, trials = a_search(objective, *NEAR, far)
+
+    for outliers in (False, True):
+        charts = [
+            draw_scores(job, trials, log=False, outliers=outliers).chart,
+            draw_hyperparameters(job, trials, log=False, outliers=outliers)[0],
+            draw_space(job, trials, log=False, outliers=outliers).chart,
+        ]
+        for chart in charts:
+            assert ("600" in " ".join(texts(chart, "tick"))) == outliers
+        caption = draw_space(job, trials, outliers=outliers).caption
+        assert ("Far worse ones" in caption) != outliers
+    assert has_far_worse(job, trials)
+
+
+@pytest.mark.parametrize("scores", [NEAR, [0.5] * 9 + [0.9], [0.1, 0.2, 9.0]])
+def test_scores_of_which_none_is_far_are_all_drawn_to_scale(scores: list[float]) -> None:
+    job, trials = a_search("val_loss", *scores)
+
+    assert not has_far_worse(job, trials)
+    assert "Far" not in draw_scores(job, trials).caption
+
+
+def test_score_axes_are_logarithmic_where_asked() -> None:
+    job, trials = a_search("val_loss", *(n / 10 for n in range(1, 10)))
+
+    for draw in (draw_hyperparameters, draw_space):
+        assert draw(job, trials, log=True) != draw(job, trials, log=False)
+
+
+def test_too_few_completed_trials_are_not_compared() -> None:
+    assert list_comparable(TRIALS[:5]) == ()
+    assert list_comparable(TRIALS[:6]) == TRIALS[:6]
+    assert list_comparable([PRUNED, *TRIALS[:5]]) == ()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import update
 
+from lowloss.results import AuditEntry
 from lowloss.spec import NewToken, Quotas, Scope
 from service.app import create_app
-from service.dashboard.access_pages import QUOTA_LABELS, describe_quotas
+from service.dashboard.access_pages import ACTIONS, QUOTA_LABELS, describe_action, describe_quotas
 from service.settings import Settings
 from service.store.database import Database
 from service.store.projects import create_project
@@ -109,6 +112,8 @@ def test_reader_is_offered_nothing_to_change_and_told_why_in_a_page(
     assert "this one has read" in refused.text
     assert refused.headers["content-type"].startswith("text/html")
     assert browser.get("/access").json()["code"] == "scope_too_narrow"
+    for form in ("/new", "/diagnose"):
+        assert "this one has read" in browser.get(form, headers=PAGE).text
     sign_in(browser, "first")
     assert 'class="reads"' not in browser.get("/", headers=PAGE).text
 
@@ -118,6 +123,45 @@ def test_program_has_no_session_to_see_another_project_in(browser: TestClient) -
 
     assert answer.status_code == 401
     assert "sign in with a browser" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("POST", "/login", 303, "signed in"),
+        ("POST", "/v1/tokens/tok_1/revoke", 200, "revoked the token tok_1"),
+        ("DELETE", "/v1/jobs/job_1", 204, "deleted the job job_1"),
+        ("POST", "/v1/jobs", 422, "was refused: POST /v1/jobs"),
+        ("POST", "/v1/other", 200, "POST /v1/other"),
+    ],
+)
+def test_audit_says_in_words_what_was_done(method: str, path: str, status: int, words: str) -> None:
+    entry = AuditEntry(
+        id="1",
+        at=datetime.now(UTC),
+        token="t",
+        name="Ada",
+        project="default",
+        peer="::1",
+        method=method,
+        path=path,
+        status=status,
+    )
+
+    assert describe_action(entry) == words
+    assert describe_action(entry.model_copy(update={"name": ""})) == "was refused"
+
+
+def test_every_change_that_the_api_makes_has_words(browser: TestClient) -> None:
+    routes = browser.get("/openapi.json", headers={"Authorization": "Bearer first"}).json()["paths"]
+    paths = {
+        re.sub(r"\{\w+\}", "NAME", path)
+        for path, methods in routes.items()
+        if methods.keys() & {"post", "delete"}
+    }
+
+    silent = {"/v1/jobs/NAME/predict", "/v1/recipes"}
+    assert paths - silent <= {path for path, _ in ACTIONS}
 
 
 def test_every_quota_has_a_label_and_words_with_its_unit() -> None:

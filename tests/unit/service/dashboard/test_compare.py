@@ -11,10 +11,12 @@ from fastapi.testclient import TestClient
 from lowloss.results import Consumed, Improvement, SearchInsights
 from lowloss.spec import DEFAULT_PROJECT, Task
 from lowloss.wording import DASH
+from service.dashboard.compare import _line_of
 from service.store.database import Database
 from service.store.jobs import record_outcome
 from service.store.queue import enqueue_job
-from tests.builders.store import a_claim, a_dataset, a_spec, a_trial
+from tests.builders.facts import some_facts, some_improvements, some_insights
+from tests.builders.store import a_claim, a_dataset, a_job, a_spec, a_trial
 
 AXIS = re.compile(r'aria-label="The best ([^"]*) so far"')
 
@@ -130,3 +132,27 @@ def test_specifications_are_written_without_python(client: TestClient, store: Da
     assert ">yes<" in specifications
     for python in (">None<", ">True<", ">False<", "[&#39;", "(&#39;"):
         assert python not in specifications
+
+
+def test_score_is_the_best_until_the_trial_that_beats_it() -> None:
+    insights = some_insights(improvements=some_improvements())
+    job = some_facts(outcome={"insights": insights}).job
+
+    line = _line_of(job, "first")
+
+    assert line is not None
+    end = max(5, job.progress.trials_done)
+    assert line.xs == (1, 2, 2, 5, 5, end)
+    assert line.ys == (1.0, 1.0, 0.5, 0.5, 0.2, 0.2)
+
+
+def test_fields_that_differ_are_named_in_words(client: TestClient, store: Database) -> None:
+    first = a_job(store, name="first", budget={"diagnosis_seconds": 0})
+    second = a_job(store, name="second", warm_start_from=[first])
+
+    text = client.get(f"/compare?job={first}&job={second}").text
+
+    differing = text.partition("Where the specifications differ")[2]
+    for words in ("budget: diagnosis seconds", "learns from"):
+        assert words in differing
+    assert "_" not in re.sub(r"job_\w+|<[^>]+>", "", differing)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from html import unescape
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
 from lowloss.results import Diagnosis, JobState, Verdict
+from lowloss.spec import Recipe
 from service.store.database import Database
 from service.store.jobs import record_outcome
 from service.store.queue import finish_job
-from tests.builders.diagnoses import a_diagnosis, a_sound_diagnosis
-from tests.builders.store import a_claim, a_diagnosis_job, a_job, a_trial, add_diagnosis
+from tests.builders.diagnoses import a_diagnosis, a_recipe, a_sound_diagnosis
+from tests.builders.store import (
+    a_claim,
+    a_dataset,
+    a_diagnosis_job,
+    a_diagnosis_spec,
+    a_job,
+    a_job_of,
+    a_profile,
+    a_trial,
+    add_diagnosis,
+)
 
 HIGH, NOT_HIGH = "Why a first try&#39;s loss is high", "How a first try does"
 
@@ -60,3 +75,54 @@ def test_diagnosis_of_a_recipe_is_the_page_of_its_job_and_of_no_first_try(
     shown = client.get(f"/jobs/{job}").text
     assert "for the recipe" in shown
     assert "first try" not in shown
+
+
+def recipe_of(text: str) -> Any:
+    return json.loads(
+        unescape(text.split('name="recipe"')[1].split(">", 1)[1].split("<", maxsplit=1)[0])
+    )
+
+
+def test_diagnosis_is_gone_on_from(client: TestClient, store: Database) -> None:
+    diagnosis = a_diagnosis(remedied_recipe=a_recipe(scale_target="standard"))
+    job = a_diagnosis_job(store, name="why", budget={"max_seconds": 7}, seed=3)
+    fence = a_claim(store).fence
+    add_diagnosis(store, fence, diagnosis)
+    causes = tuple(finding.cause for finding in diagnosis.harmful)
+    verdict = Verdict(sentence="It is high.", causes=causes).model_dump(mode="json")
+    with store.transaction() as session:
+        record_outcome(session, fence, phase=None, diagnosis=verdict)
+        finish_job(session, fence, state=JobState.succeeded)
+
+    shown = client.get(f"/jobs/{job}").text
+    for link in (
+        f"/diagnose?from={job}",
+        f"/diagnose?from={job}&amp;remedied=true",
+        "/new?dataset=",
+    ):
+        assert f'href="{link}' in shown
+    assert f"/jobs/{job}/history" in shown
+    assert "The specification" in shown
+
+    clone = client.get(f"/diagnose?from={job}").text
+    spec = client.get(f"/v1/jobs/{job}").json()["spec"]
+    assert Recipe.model_validate(recipe_of(clone)) == Recipe.model_validate(spec["recipe"])
+    assert "data-follows" not in clone
+    assert 'value="7"' in clone
+    copied = json.loads(unescape(clone.split('data-copied="')[1].split('"')[0]))
+    assert copied == {"name": "why", "budget": {"max_seconds": 7.0}, "seed": 3}
+    remedied = recipe_of(client.get(f"/diagnose?from={job}&remedied=true").text)
+    assert remedied["scale_target"] == "standard"
+
+
+def test_clone_of_several_targets_has_them_ticked(client: TestClient, store: Database) -> None:
+    feature = a_profile()[0].model_copy(update={"name": "z"})
+    dataset = a_dataset(store, profile=(*a_profile(), feature))
+    first, second = (column.name for column in a_profile())
+    job = a_job_of(store, a_diagnosis_spec(dataset, target=(first, second)))
+
+    clone = client.get(f"/diagnose?from={job}").text
+
+    assert f'data-more-target="{second}" checked' in clone
+    assert f'data-more-target="{first}" checked' not in clone
+    assert "Begin a search" not in client.get(f"/jobs/{job}").text

@@ -57,11 +57,16 @@ def test_queue_shows_admins_the_workers(client: TestClient, store: Database) -> 
 
 
 def test_queue_without_a_worker_says_how_to_start_one(client: TestClient, store: Database) -> None:
-    assert "No job runs, and none waits" in client.get("/queue").text
+    empty = client.get("/queue").text
+    assert "No job runs, and none waits" in empty
+    assert "lowloss worker</code> starts one" in empty
 
     a_job(store, name="alone")
 
-    assert "lowloss worker</code> starts one" in client.get("/queue").text
+    for address in ("/queue", "/"):
+        text = client.get(address).text
+        assert text.count("lowloss worker</code> starts one") == 1
+        assert "`" not in text
 
 
 def test_queue_of_a_paused_job_does_not_miss_a_worker(client: TestClient, store: Database) -> None:

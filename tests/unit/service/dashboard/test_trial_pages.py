@@ -6,15 +6,26 @@ import html
 import json
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 
 from lowloss.results import Curve, JobState, TrialState
 from lowloss.spec import JobSpec
 from service.store.database import Database
+from service.store.jobs import record_outcome
 from service.store.queue import finish_job
 from service.store.trials import TrialEnd, finish_trial
+from tests.builders.facts import some_insights
 from tests.builders.live_server import counted_statements
-from tests.builders.store import a_claim, a_job, a_trial, some_hyperparameters
+from tests.builders.store import (
+    a_claim,
+    a_dataset,
+    a_job,
+    a_job_of,
+    a_spec,
+    a_trial,
+    some_hyperparameters,
+)
 
 
 def test_trial_is_shown_as_keras_code(client: TestClient, store: Database) -> None:
@@ -42,6 +53,81 @@ def test_code_of_a_trial_needs_its_table(client: TestClient, store: Database) ->
     client.delete(f"/v1/datasets/{dataset}")
 
     assert "Keras code" not in client.get(f"/jobs/{job}/trials/1").text
+
+
+@pytest.mark.parametrize(
+    ("name", "child"),
+    [
+        ("first", "first, continued"),
+        ("first, continued", "first, continued"),
+        ("", "Search of y, continued"),
+        ("n" * 200, "n" * 188 + "…, continued"),
+    ],
+)
+def test_lists_tell_a_job_from_the_one_that_it_continues(
+    client: TestClient, store: Database, name: str, child: str
+) -> None:
+    job = a_job(store, name=name)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+
+    text = client.get(f"/jobs/{job}").text
+
+    (changes,) = re.findall(r'data-copied="([^"]+)"', text)
+    assert json.loads(html.unescape(changes)) == {"name": child}
+    continued = client.post(f"/v1/jobs/{job}/continue", json={"name": child})
+    assert continued.status_code == 202
+    trial = html.unescape(client.get(f"/jobs/{job}/trials/1").text)
+    assert "around trial 1" in trial
+    assert "trial 1 again" in trial
+
+
+def test_trials_that_are_not_there_are_no_table(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    address = f"/jobs/{job}/trials"
+
+    assert "There are no trials yet" in client.get(address).text
+    a_trial(store, a_claim(store).fence, 1)
+    assert "No trial fits" in client.get(f"{address}?state=failed").text
+    text = client.get(address).text
+    assert 'href="?order=seconds"' in text
+    assert "page 1 of 1" not in text
+
+
+def test_search_goes_on_beyond_the_ends_that_its_best_trials_lie_at(
+    client: TestClient, store: Database
+) -> None:
+    job = a_job(store, name="first")
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    space = {
+        "patience": {"min": 15, "max": 25, "scale": "linear"},
+        "batch_size": {"choices": [32, 64]},
+        "layers": 2,
+    }
+    insights = some_insights(next_space=space).model_dump(mode="json")
+    with store.transaction() as session:
+        record_outcome(session, fence, phase=None, insights=insights, remarks=["They lie there."])
+        finish_job(session, fence, state=JobState.cancelled)
+
+    text = html.unescape(client.get(f"/jobs/{job}").text)
+
+    assert "Continue with patience from 15 to 25, batch size 32 or 64, layers 2<" in text
+    changes = json.dumps({"search_space": space, "name": "first, continued"})
+    assert changes in text
+    assert client.post(f"/v1/jobs/{job}/continue", json=json.loads(changes)).status_code == 202
+
+
+def test_job_says_of_which_dataset_it_is(client: TestClient, store: Database) -> None:
+    dataset = a_dataset(store, name="houses.csv")
+    job = a_job_of(store, a_spec(dataset))
+
+    assert ">houses.csv</a>" in client.get(f"/jobs/{job}").text
+    client.post(f"/v1/jobs/{job}/cancel")
+    client.delete(f"/v1/datasets/{dataset}")
+    assert "of a table that was deleted" in client.get(f"/jobs/{job}").text
 
 
 def test_repeat_is_a_job_of_the_trial_alone(client: TestClient, store: Database) -> None:

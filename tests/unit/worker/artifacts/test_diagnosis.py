@@ -89,8 +89,8 @@ def test_page_begins_with_the_verdict_and_the_losses(tmp_path: Path) -> None:
     page = parsed(page_of(tmp_path, a_diagnosis()))
 
     assert (
-        "y from x The loss is high because the target is not scaled: scaling it removes 93 % of "
-        "the excess. the recipe 4,000,000 with the remedies 100,000 best reached 91,000 by "
+        "y from x Cause. Target not scaled. Remedy. Scale the target. The verdict in full The loss "
+        "is high because the target is not scaled: scaling it removes 93 % of the excess. the recipe 4,000,000 with the remedies 100,000 best reached 91,000 by "
         "gradient boosting best constant answer 7,100,000 noise floor 82,000 estimated from rows "
         "that are alike Mean squared error on rows that trained nothing, in the target's own units "
         "squared; means over runs on several seeds and splits, 3 for the recipe." in page.text

@@ -108,7 +108,7 @@ def test_headline_has_the_test_result_and_its_interval(tmp_path: Path) -> None:
 
     page = parsed(written(tmp_path, facts))
 
-    assert "RMSE 1.25 95 % interval 1.125 to 1.375" in page.text
+    assert "RMSE 1.250 95 % interval 1.125 to 1.375" in page.text
     assert "Measured on 240 rows that no trial saw, in units of price." in page.text
 
 
@@ -165,6 +165,19 @@ def test_page_says_how_many_trials_importance_takes(tmp_path: Path) -> None:
 
     assert "From 20 scored trials on, this page says which hyperparameters mattered." in page.text
     assert "What mattered" not in page.text
+
+
+def test_few_trials_have_no_charts_of_hyperparameters(tmp_path: Path) -> None:
+    shares = (HyperparameterImportance(name="dropout", share=0.6),)
+    insights = some_insights(importances=shares)
+
+    for count, is_drawn in ((5, False), (6, True)):
+        facts = some_facts(trials=some_trials(count, diverged=0), outcome={"insights": insights})
+        page = parsed(written(tmp_path, facts))
+
+        assert ("What mattered" in page.text) == is_drawn
+        assert ("Scores by hyperparameter" in page.text) == is_drawn
+        assert ("are drawn from 6 completed trials on" in page.text) != is_drawn
 
 
 def test_page_shows_where_trials_diverged(tmp_path: Path) -> None:

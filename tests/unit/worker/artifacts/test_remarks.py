@@ -15,6 +15,7 @@ from lowloss.results import (
     DivergedRegion,
     Edge,
     FinalGain,
+    Requested,
     Trial,
     TrialState,
 )
@@ -199,16 +200,26 @@ def test_edges_beyond_which_there_is_nothing_are_not_told(trials: tuple[Trial, .
     assert remarks(plain_facts(trials=trials)) == ()
 
 
+NOT_TESTED = "; whether that is chance was not tested."
+NOISE = " The difference is within what another draw of test rows could bring."
+
+
 @pytest.mark.parametrize(
-    ("task", "factor", "told"),
+    ("task", "factor", "difference", "told"),
     [
-        (Task.regression, 1.5, "This model beats every baseline: the best of them, mean of the target, has RMSE 1.875, 50 % more."),
-        (Task.regression, 0.8, "The baseline mean of the target beats this model: it has RMSE 1, 20 % less."),
-        (Task.binary, 1.0, "The best baseline, mean of the target, is as good: it has the same log loss."),
+        (Task.regression, 1.5, (-0.9, -0.3), "This model beats the best baseline, mean of the target, which has RMSE 1.875, 50 % more."),
+        (Task.regression, 0.8, (0.1, 0.4), "The baseline mean of the target beats this model: it has RMSE 1, 20 % less."),
+        (Task.regression, 1.5, (-0.9, 0.1), "The best baseline, mean of the target, has RMSE 1.875, 50 % more." + NOISE),
+        (Task.regression, 1.5, None, "On these rows this model is better than the best baseline, mean of the target, which has RMSE 1.875, 50 % more" + NOT_TESTED),
+        (Task.regression, 0.8, None, "On these rows this model is worse than the best baseline, mean of the target, which has RMSE 1, 20 % less" + NOT_TESTED),
+        (Task.binary, 1.0, None, "The best baseline, mean of the target, is as good: it has the same log loss."),
     ],
 )  # fmt: skip
-def test_verdict_says_who_wins(task: Task, factor: float, told: str) -> None:
-    facts = some_facts(task, outcome={"baselines": some_baselines(task, factor)})
+def test_verdict_says_who_wins_where_an_interval_says_so(
+    task: Task, factor: float, difference: tuple[float, float] | None, told: str
+) -> None:
+    intervals = None if difference is None else {"rmse": difference}
+    facts = some_facts(task, outcome={"baselines": some_baselines(task, factor, intervals)})
 
     assert verdict(facts) == told
 
@@ -217,12 +228,26 @@ def test_metric_of_the_objective_decides_and_more_may_be_better() -> None:
     facts = some_facts(
         Task.binary,
         spec={"objective": "val_accuracy"},
-        outcome={"baselines": some_baselines(Task.binary, 0.5)},
+        outcome={"baselines": some_baselines(Task.binary, 0.5, {"accuracy": (-0.1, -0.01)})},
     )
 
     assert verdict(facts) == (
         "The baseline mean of the target beats this model: it has accuracy 0.95, 5.6 % more."
     )
+
+
+def test_winner_that_was_not_confirmed_says_why() -> None:
+    alone = (Confirmation(trial=1, scores=(0.2,), mean=0.2, sd=0.0),)
+    facts = plain_facts(outcome={"confirmations": alone})
+    cancelled = facts.job.model_copy(update={"requested": Requested.cancel})
+
+    (plain,) = remarks(facts)
+    (of_cancelled,) = remarks(dataclasses.replace(facts, job=cancelled))
+
+    assert "no time was left" in plain
+    assert "cancelled" not in plain
+    assert "The job was cancelled before that." in of_cancelled
+    assert "no time" not in of_cancelled
 
 
 def test_trial_of_score_0_is_the_best_where_less_is_better() -> None:
