@@ -92,10 +92,15 @@ def _queue_position(job: Job) -> str | None:
 
 
 def _no_worker(job: Job) -> str | None:
-    if not job.lacks_worker:
-        return None
+    if lacks_any_worker(job):
+        return NO_WORKER
     needs = describe_needs(job.spec.needs)
-    return f"no worker that runs has {needs}, which it needs" if needs else NO_WORKER
+    return f"no worker that runs has {needs}, which it needs" if job.lacks_worker else None
+
+
+def lacks_any_worker(job: Job) -> bool:
+    """Return whether a job waits for a worker, and any would do."""
+    return job.lacks_worker and not describe_needs(job.spec.needs)
 
 
 def describe_needs(needs: Needs) -> str:

@@ -19,7 +19,12 @@ from lowloss import __version__
 from lowloss.errors import InvalidRequest, Problem
 from lowloss.pages.environment import make_environment
 from lowloss.results import Job
-from lowloss.results.notes import describe_notes, describe_title
+from lowloss.results.notes import (
+    NO_WORKER,
+    describe_notes,
+    describe_title,
+    lacks_any_worker,
+)
 from lowloss.spec import Scope
 from lowloss.wording import clipped, format_age
 from service.access.callers import CALLER, LOCAL
@@ -104,9 +109,9 @@ def _environment() -> Environment:
     environment.filters |= {
         # That no worker runs is said once, whatever waits for one.
         "notes": lambda job: [
-            use_form_words(note)
-            for note in describe_notes(job.model_copy(update={"lacks_worker": False}))
+            use_form_words(note) for note in describe_notes(job) if note != NO_WORKER
         ],
+        "lacks_any_worker": lacks_any_worker,
         "continued": lambda job: write_changes(job, {}, "continued"),
         "title": describe_title,
         "when": format_time,

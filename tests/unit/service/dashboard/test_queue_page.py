@@ -76,3 +76,15 @@ def test_queue_of_a_paused_job_does_not_miss_a_worker(client: TestClient, store:
 
     assert "paused, until it is resumed" in text
     assert "No worker is running" not in text
+
+
+def test_job_that_needs_more_than_workers_have_says_so(client: TestClient, store: Database) -> None:
+    job_id = a_job(store, needs={"cores": 64})
+    with store.transaction() as session:
+        process = WorkerProcess("wrk_1", "box-7", "1.0", Offer(2, 8_000_000_000))
+        record_worker(session, process, Activity())
+
+    pages = [client.get(path).text for path in ("/", "/queue", f"/jobs/{job_id}")]
+
+    assert all("no worker that runs has 64 cores, which it needs" in text.lower() for text in pages)
+    assert not any("No worker is running" in text for text in pages)
