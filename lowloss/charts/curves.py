@@ -30,7 +30,7 @@ def describe_losses(folds: int) -> str:
 
 
 def describe_folds(folds: int) -> str:
-    """Say what a curve of several folds is of, behind what it is; nothing for one."""
+    """Say how the curves of folds become one, as the end of a sentence; "" for one fold."""
     return (
         f", the mean of {folds} folds; one that has stopped stays at its best" if folds > 1 else ""
     )

@@ -226,8 +226,8 @@ def prediction(recipe: Recipe, predicted: PredictedTargets) -> Section:
 def result(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that print how good the network is: RMSE of numbers, else accuracy.
 
-    Rows that trained it are taken where none are reserved. What one unit that is no sigmoid answers
-    is no class yet.
+    Training rows are taken where no validation rows are reserved. Nothing is printed for one unit
+    without a sigmoid on classes: it gives no class.
     """
     rows, name = ("val", "validation") if is_validated(recipe) else ("train", "training")
     answers, truth = f"model.predict(x_{rows}, verbose=0)", f"y_{rows}"

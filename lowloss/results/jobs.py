@@ -68,8 +68,8 @@ class Job(Result):
     """One durable run of a search or of a diagnosis: `kind` says which, and the type of `spec`.
 
     `worker` has it, and `phase` is what that does; null where none has it. `queue_position` is 1
-    for the queued job that is claimed next, and it `lacks_worker` while no worker is alive that has
-    what it needs.
+    for the job that its project's next worker takes, if that has what the job needs; it
+    `lacks_worker` while no worker is alive that has it.
     `retry_reason` says how the attempt before this one ended: `crashed`, `lease_expired`,
     `worker_died`, `out_of_time`, `disk_full`, `cluster_full`, `stopped` or `paused`; null in the
     first, and once the job has ended.

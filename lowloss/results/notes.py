@@ -31,8 +31,7 @@ ENDINGS = {
 """How the attempt before this one ended, by the reason of the retry."""
 
 
-EXECUTORS = {"local": "a machine of its own to train on", "ray": "a Ray cluster"}
-"""How a worker trains that a job needs, by the executor."""
+ON_ITS_OWN = "trains on its own machine"
 
 
 SEARCH_ENDS = {
@@ -92,23 +91,27 @@ def _queue_position(job: Job) -> str | None:
 
 
 def _no_worker(job: Job) -> str | None:
-    if lacks_any_worker(job):
-        return NO_WORKER
+    if not job.lacks_worker:
+        return None
     needs = describe_needs(job.spec.needs)
-    return f"no worker that runs has {needs}, which it needs" if job.lacks_worker else None
+    return f"it waits for a worker that {needs}: none that runs does" if needs else NO_WORKER
 
 
-def lacks_any_worker(job: Job) -> bool:
+def waits_for_any_worker(job: Job) -> bool:
     """Return whether a job waits for a worker, and any would do."""
     return job.lacks_worker and not describe_needs(job.spec.needs)
 
 
 def describe_needs(needs: Needs) -> str:
-    """Say what a job needs of its worker; "" where any will do."""
-    cores = None if needs.cores is None else counted(needs.cores, "core")
-    memory = None if needs.memory_bytes is None else f"{format_bytes(needs.memory_bytes)} of memory"
-    executor = None if needs.executor is None else EXECUTORS[needs.executor]
-    return " and ".join(part for part in (cores, memory, executor) if part is not None)
+    """Say what a worker has, and where it trains, that a job needs; "" where any worker will do."""
+    parts = [
+        None if needs.cores is None else counted(needs.cores, "core"),
+        None if needs.memory_bytes is None else f"{format_bytes(needs.memory_bytes)} of memory",
+        "a Ray cluster" if needs.executor == "ray" else None,
+    ]
+    owned = " and ".join(part for part in parts if part is not None)
+    phrases = [f"has {owned}" if owned else "", ON_ITS_OWN if needs.executor == "local" else ""]
+    return " and ".join(filter(None, phrases))
 
 
 def _attempt(job: Job) -> str | None:

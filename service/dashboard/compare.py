@@ -121,7 +121,13 @@ def _list_differences(jobs: Sequence[Job], titles: Mapping[str, str]) -> Iterato
     if len({job.dataset for job in jobs}) > 1:
         yield "Their tables differ: each is scored on rows of its own."
     elif (
-        len({(job.search.validation.model_dump_json(), job.search.split_seed) for job in jobs}) > 1
+        len(
+            {
+                (job.search.validation.model_dump_json(exclude={"seed"}), job.search.split_seed)
+                for job in jobs
+            }
+        )
+        > 1
     ):
         yield "They validate and test on different rows: small differences may be chance."
 

@@ -41,7 +41,7 @@ from lowloss.results import (
     TrialState,
 )
 from lowloss.results.losses import FIRST_TRY, RECIPE
-from lowloss.results.notes import describe_title, lacks_any_worker
+from lowloss.results.notes import describe_title, waits_for_any_worker
 from lowloss.results.ranking import rank_trials
 from lowloss.spec import Scope
 from service.dashboard.history import describe_resources, list_history
@@ -148,7 +148,7 @@ def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> R
         jobs=shown,
         running=[job for job in shown if job.state is JobState.running],
         waiting=[job for job in shown if job.state is not JobState.running],
-        lacks_worker=any(map(lacks_any_worker, shown))
+        lacks_worker=any(map(waits_for_any_worker, shown))
         or not (jobs or any(worker.is_alive for worker in workers)),
         # What others' jobs are called is for admins.
         workers=workers if is_admin else (),

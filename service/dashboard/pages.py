@@ -23,7 +23,7 @@ from lowloss.results.notes import (
     NO_WORKER,
     describe_notes,
     describe_title,
-    lacks_any_worker,
+    waits_for_any_worker,
 )
 from lowloss.spec import Scope
 from lowloss.wording import clipped, format_age
@@ -111,7 +111,7 @@ def _environment() -> Environment:
         "notes": lambda job: [
             use_form_words(note) for note in describe_notes(job) if note != NO_WORKER
         ],
-        "lacks_any_worker": lacks_any_worker,
+        "waits_for_any_worker": waits_for_any_worker,
         "continued": lambda job: write_changes(job, {}, "continued"),
         "title": describe_title,
         "when": format_time,

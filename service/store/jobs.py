@@ -46,7 +46,7 @@ from service.store.job_orders import ORDERS
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, DatasetRow, JobRow, TrialRow
 from service.store.specs import read_spec
-from service.store.workers import has_worker
+from service.store.workers import has_fitting_worker
 
 ENDED_EARLY = {JobState.queued, JobState.paused, JobState.failed}
 """The states of a job whose last attempt did."""
@@ -219,7 +219,7 @@ def _build_query() -> Select[Any]:
         epochs.label("epochs"),
         _count_ahead().label("ahead"),
         _last_outcome().label("last_outcome"),
-        and_(JobRow.state == JobState.queued, ~has_worker()).label("lacks_worker"),
+        and_(JobRow.state == JobState.queued, ~has_fitting_worker()).label("lacks_worker"),
         utc_now().label("now"),
     ).outerjoin(best, and_(best.job_id == JobRow.id, best.number == JobRow.best_trial))
 

@@ -17,7 +17,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import LeaseLost
@@ -120,6 +120,8 @@ def claim_job(
     next job is tried; so it is after one that is to be cancelled and has nothing to export, which
     is cancelled. It is no trial's fault: machines and networks go away, too.
     """
+    if offer is not None:
+        _end_expired_leases(session, offer)
     while (job := _find_claimable(session, offer)) is not None:
         previous, outcome = job.attempt, AttemptOutcome.lease_expired
         # An attempt is open if, and only if, its lease has expired. Its totals come before those of
@@ -148,6 +150,22 @@ def claim_job(
             must_finish(session, job),
         )
     return None
+
+
+def _end_expired_leases(session: Session, offer: Offer) -> None:
+    """End the expired leases of jobs that need more than an offer, as a claim would."""
+    rows = session.scalars(
+        select(JobRow)
+        .where(_has_expired(), not_(needs_no_more_than(offer)))
+        .with_for_update(skip_locked=True)
+    )
+    for job in rows:
+        outcome = AttemptOutcome.lease_expired
+        _retry(session, job, outcome, error="the lease expired", retry_seconds=0.0)
+
+
+def _has_expired() -> ColumnElement[bool]:
+    return and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
 
 
 def end_dead_worker(session: Session, owner: str) -> None:
@@ -187,14 +205,13 @@ def _claim_row(session: Session, job: JobRow, owner: str, *, lease_seconds: floa
 
 def _find_next(session: Session, offer: Offer | None) -> JobRow | None:
     """Lock and return the next job of the project that has waited longest for its turn."""
-    expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
     waiting = and_(
         JobRow.state == JobState.queued, JobRow.available_at <= utc_now(), may_run(JobRow.project)
     )
     return session.scalars(
         select(JobRow)
         .join(ProjectRow, ProjectRow.name == JobRow.project)
-        .where(or_(waiting, expired), true() if offer is None else needs_no_more_than(offer))
+        .where(or_(waiting, _has_expired()), true() if offer is None else needs_no_more_than(offer))
         .order_by(ProjectRow.turn, JobRow.priority.desc(), JobRow.created_at, JobRow.id)
         .limit(1)
         .with_for_update(of=JobRow, skip_locked=True)

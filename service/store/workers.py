@@ -78,7 +78,7 @@ def needs_no_more_than(offer: Offer | type[WorkerRow]) -> ColumnElement[bool]:
     )
 
 
-def has_worker() -> Exists:
+def has_fitting_worker() -> Exists:
     """Return the condition that a worker is alive that has what a job needs."""
     is_alive = WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS)
     return exists().where(is_alive, needs_no_more_than(WorkerRow)).correlate(JobRow)

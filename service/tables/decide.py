@@ -8,7 +8,7 @@ from lowloss.spec import JobSpec, Pruning, Task, Validation
 SCARCE_ROWS, FOLDS = 1000, 5
 """With fewer rows than this a job validates on folds by default."""
 MANY_TRIALS = 60
-"""From so many trials on they are pruned by default."""
+"""From so many trials on they are pruned by default: chosen."""
 
 
 def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
@@ -31,9 +31,9 @@ def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Tas
 def decide_pruning(spec: JobSpec) -> Pruning | None:
     """Return the requested pruning; for `auto`, the default pruning where it pays, else None.
 
-    It pays where a trial may reach a second rung (`min_epochs` times `reduction`) and trials are
-    many: of few, hardly any would be left, and time is not what they lack. It does not under `tpe`,
-    which pruning makes worse (docs/decisions/0012). With `hyperband`, `auto` always prunes.
+    It pays where a trial may reach a second rung (`min_epochs` times `reduction`), and where trials
+    are many: few find more unpruned (docs/decisions/0012). It never pays under `tpe`. With
+    `hyperband`, `auto` always prunes.
     """
     if spec.pruning != "auto":
         return spec.pruning

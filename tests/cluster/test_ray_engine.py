@@ -300,7 +300,7 @@ def test_job_has_as_many_actors_as_it_asks_for_until_the_release(executor: Any) 
     for actors in (1, None):
         executor.release()
         wait_for(lambda: not list_actors() or None, what="the actors' ends")
-        executor.ask_for(actors)
+        executor.request_actors(actors)
         run(a_ray_engine(executor, some_arrays()), some_plans(6))
         counts.append(len(list_actors()))
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from lowloss.results import JobState
 from lowloss.spec import Needs
 from service.store.database import Database
 from service.store.queue import claim_job
+from service.store.requests import cancel_job
 from service.store.workers import Activity, Offer, WorkerProcess, record_worker
-from tests.builders.store import LEASE_SECONDS, a_diagnosis_job, a_job
+from tests.builders.store import LEASE_SECONDS, a_diagnosis_job, a_job, expire_lease
 from tests.builders.workers import read
 
 OFFER = Offer(cores=4, memory_bytes=8 * 10**9)
@@ -69,3 +71,25 @@ def test_job_lacks_a_worker_until_one_has_what_it_needs(
         found.append(read(database, job_id).lacks_worker)
 
     assert found == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("requested", "state", "worker"),
+    [(None, JobState.queued, "large"), ("cancel", JobState.cancelled, None)],
+)
+def test_lost_job_that_needs_more_is_settled_by_any_worker(
+    database: Database, requested: str | None, state: JobState, worker: str | None
+) -> None:
+    job_id = a_job(database, needs={"cores": 64})
+    large = Offer(64, 10**12)
+    assert claimed(database, large) == job_id
+    if requested:
+        with database.transaction() as session:
+            cancel_job(session, job_id)
+    expire_lease(database, job_id)
+
+    assert claimed(database) is None
+
+    job = read(database, job_id)
+    assert (job.state, job.failures) == (state, 1)
+    assert claimed(database, large) == (job_id if worker else None)

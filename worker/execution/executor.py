@@ -40,8 +40,8 @@ class Executor(Protocol):
     def remote_cpu_seconds(self) -> float:
         """The processor time that other processes have taken for it so far."""
 
-    def ask_for(self, actors: int | None) -> None:
-        """Have so many actors until the next release; as many as there is room for if None."""
+    def request_actors(self, actors: int | None) -> None:
+        """Train in this many actors until the next release; None: in as many as fit."""
 
     def build_engine(
         self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1

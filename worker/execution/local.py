@@ -34,7 +34,7 @@ class LocalExecutor:
         """Return 0: nothing trains elsewhere."""
         return 0.0
 
-    def ask_for(self, actors: int | None) -> None:
+    def request_actors(self, actors: int | None) -> None:
         """Do nothing: there is this process alone."""
 
     def build_engine(

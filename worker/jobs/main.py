@@ -116,7 +116,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, resources: JobRe
     # What a job abandoned may still write there.
     with tempfile.TemporaryDirectory(dir=channel.folder, ignore_cleanup_errors=True) as name:
         resources = replace(resources, folder=Path(name))
-        resources.executor.ask_for(spec.needs.actors)
+        resources.executor.request_actors(spec.needs.actors)
         try:
             if isinstance(spec, DiagnosisSpec):
                 return run_diagnosis_job(spec, reporter, resources)

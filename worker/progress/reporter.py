@@ -283,7 +283,7 @@ def as_curve(folded: FoldEpochs) -> Curve:
     """Average the folds epoch by epoch; null where not finite.
 
     A fold that has stopped stays at its best epoch, whose weights it keeps: without it the mean of
-    the others would fall or rise by its absence alone.
+    the others would fall or rise by its absence alone. One that diverged stays what it was.
     """
     begun = [epochs for epochs in folded.values() if epochs]
     longest = max(map(len, begun), default=0)
@@ -301,5 +301,7 @@ def as_curve(folded: FoldEpochs) -> Curve:
 
 
 def _stay_at_best(epochs: list[Epoch], count: int) -> list[Epoch]:
-    best = min(epochs, key=lambda epoch: (math.isnan(epoch.val_loss), epoch.val_loss))
-    return epochs + [best] * (count - len(epochs))
+    last = epochs[-1]
+    if math.isfinite(last.loss + last.penalised_loss):
+        last = min(epochs, key=lambda epoch: (math.isnan(epoch.val_loss), epoch.val_loss))
+    return epochs + [last] * (count - len(epochs))

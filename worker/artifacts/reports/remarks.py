@@ -76,11 +76,13 @@ def _baseline(facts: Facts) -> Iterator[str]:
     pair = f"{format_number(theirs)} against {format_number(ours)}"
     if not direction_of(metric).is_better(ours, theirs):
         is_in_doubt = is_within_noise(facts, best)
-        advice = "Other test rows might turn the two around" if is_in_doubt else "Use it"
+        advice = "Use it, or search longer or wider."
+        if is_in_doubt:
+            advice = "Other test rows might turn the two around; a longer or wider search may help."
         yield (
             f"The baseline {in_words(best.name)} is {'better' if theirs != ours else 'as good'} on "
             f"the test rows{', within noise' if is_in_doubt else ''}: {in_words(metric)} {pair}. "
-            f"{advice}; or search longer or wider."
+            f"{advice}"
         )
     elif is_within_noise(facts, best):
         yield (
@@ -90,12 +92,9 @@ def _baseline(facts: Facts) -> Iterator[str]:
 
 
 def _codes(facts: Facts) -> Iterator[str]:
-    """Say that columns of codes do better as categories, where a first try measured that.
-
-    Piecewise scaling tells their values apart.
-    """
-    if facts.winner.hyperparameters.scale_features == "piecewise":
-        return
+    """Say that columns of codes do better as categories, where a first try measured that."""
+    are_told_apart = facts.winner.hyperparameters.scale_features == "piecewise"
+    how = "told their values apart by bins" if are_told_apart else "took them for numbers"
     harmful = facts.diagnosis.harmful if facts.diagnosis is not None else ()
     taken = facts.job.search.features.categorical
     for finding in harmful:
@@ -104,7 +103,7 @@ def _codes(facts: Facts) -> Iterator[str]:
             listed = ", ".join(f'"{name}"' for name in names)
             yield (
                 f"A first try does better where each value of {list_first(names, SHOWN, repr)} has "
-                "a column of its own: this search took them for numbers. Submit it again with "
+                f"a column of its own: this search {how}. Submit it again with "
                 f"features.categorical=[{listed}]."
             )
 

@@ -61,9 +61,9 @@ class RayExecutor:
         """The processor time of actors, as they reported it."""
         return self._pool.cpu_seconds
 
-    def ask_for(self, actors: int | None) -> None:
-        """Have so many actors until the next release, and no more than at most."""
-        self._pool.ask_for(actors)
+    def request_actors(self, actors: int | None) -> None:
+        """Train in this many actors until the next release; None: in as many as fit."""
+        self._pool.request_actors(actors)
 
     def build_engine(
         self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1

@@ -64,7 +64,7 @@ class ActorPool:
         self.peak_actors = 0
         self.compile_seconds = self.cpu_seconds = 0.0
         self.start_error: str | None = None
-        self._limit, self._count = limit, limit
+        self._limit, self._requested = limit, limit
         self._on_waiting = on_waiting
         self._waits_for: str | None = None
         self._starting: dict[Any, Any] = {}
@@ -76,15 +76,15 @@ class ActorPool:
         """What `ray.wait` takes: references that are ready once an actor has started."""
         return list(self._starting)
 
-    def ask_for(self, actors: int | None) -> None:
-        """Have so many actors until the next release; at most so many as the limit."""
+    def request_actors(self, actors: int | None) -> None:
+        """Aim at this many actors until the next release, and at no more than the limit."""
         limits = [count for count in (actors, self._limit) if count is not None]
-        self._count = min(limits, default=None)
+        self._requested = min(limits, default=None)
 
     def count_actors(self) -> int:
         """Count the actors that a job with enough trials has, if nobody else uses the cluster."""
-        if self._count is not None:
-            return self._count
+        if self._requested is not None:
+            return self._requested
         cores_of_nodes = (n["Resources"].get("CPU", 0.0) for n in ray.nodes() if n["Alive"])
         return max(1, sum(int(cores // self.cores) for cores in cores_of_nodes))
 
@@ -148,7 +148,7 @@ class ActorPool:
         for handle in [*(actor.handle for actor in self.actors), *self._starting.values()]:
             ray.kill(handle)
         self.say_waiting(None)
-        self.ask_for(None)
+        self.request_actors(None)
         self.actors.clear()
         self._starting.clear()
         self.nodes.clear()

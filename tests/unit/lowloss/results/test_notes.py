@@ -38,12 +38,18 @@ def an_error(error: str) -> AttemptError:
         (
             JobState.queued,
             {"lacks_worker": True, "spec": a_spec("ds", needs={"cores": 16, "executor": "ray"})},
-            "no worker that runs has 16 cores and a Ray cluster, which it needs",
+            "it waits for a worker that has 16 cores and a Ray cluster: none that runs does",
         ),
         (
             JobState.queued,
             {"lacks_worker": True, "spec": a_spec("ds", needs={"memory_bytes": 64 * 10**9})},
-            "no worker that runs has 64 GB of memory, which it needs",
+            "it waits for a worker that has 64 GB of memory: none that runs does",
+        ),
+        (
+            JobState.queued,
+            {"lacks_worker": True, "spec": a_spec("ds", needs={"cores": 2, "executor": "local"})},
+            "it waits for a worker that has 2 cores and trains on its own machine: none that "
+            "runs does",
         ),
         (
             JobState.queued,

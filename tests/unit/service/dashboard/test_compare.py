@@ -110,9 +110,11 @@ def test_what_scores_are_of_is_told_where_it_differs(client: TestClient, store: 
     first, alike = a_search(store, 0.5), a_search(store, 0.25)
 
     of_other_seed = compared(client, first, a_search(store, 0.5, seed=7))
+    of_same_rows = compared(client, first, a_search(store, 0.5, seed=7, validation={"seed": 0}))
     of_other_table = compared(client, first, a_search(store, 0.5, table=other))
 
     assert "different rows" not in compared(client, first, alike)
+    assert "different rows" not in of_same_rows
     assert "They validate and test on different rows" in of_other_seed
     assert "Their tables differ" in of_other_table
     assert "other.csv" in of_other_table

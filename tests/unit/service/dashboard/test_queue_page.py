@@ -86,5 +86,7 @@ def test_job_that_needs_more_than_workers_have_says_so(client: TestClient, store
 
     pages = [client.get(path).text for path in ("/", "/queue", f"/jobs/{job_id}")]
 
-    assert all("no worker that runs has 64 cores, which it needs" in text.lower() for text in pages)
+    assert all(
+        "waits for a worker that has 64 cores: none that runs does" in text for text in pages
+    )
     assert not any("No worker is running" in text for text in pages)

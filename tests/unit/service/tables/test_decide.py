@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lowloss.spec import JobSpec
-from service.tables.decide import MANY_TRIALS, decide_pruning
+from service.tables.decide import decide_pruning
 
 
 def is_pruned(**given: Any) -> bool:
@@ -19,8 +19,8 @@ def is_pruned(**given: Any) -> bool:
     ("given", "pruned"),
     [
         ({}, True),
-        ({"budget": {"max_trials": MANY_TRIALS}}, True),
-        ({"budget": {"max_trials": MANY_TRIALS - 1}}, False),
+        ({"budget": {"max_trials": 60}}, True),
+        ({"budget": {"max_trials": 59}}, False),
         ({"budget": {"max_epochs": 15}}, True),
         ({"budget": {"max_epochs": 14}}, False),
         ({"algorithm": "tpe"}, False),

@@ -289,10 +289,12 @@ def test_codes_that_a_first_try_wants_as_categories_are_named_unless_they_are_su
     assert remarks(dataclasses.replace(facts, job=job)) == ()
 
 
-def test_codes_are_not_named_where_the_winner_tells_their_values_apart() -> None:
+def test_codes_are_named_with_how_the_winner_took_them() -> None:
     codes = a_finding(Cause.codes_as_numbers, columns=("shop",))
     facts = plain_facts(diagnosis=a_diagnosis(findings=(codes,)))
     settings = facts.winner.hyperparameters.model_copy(update={"scale_features": "piecewise"})
     winner = facts.winner.model_copy(update={"hyperparameters": settings})
 
-    assert remarks(dataclasses.replace(facts, trials=(winner,))) == ()
+    assert "this search took them for numbers" in remarks(facts)[0]
+    told_apart = remarks(dataclasses.replace(facts, trials=(winner,)))[0]
+    assert "this search told their values apart by bins" in told_apart

@@ -342,6 +342,12 @@ def test_curve_is_the_mean_of_folds_of_which_one_that_stopped_stays_at_its_best(
     assert curve.val_loss == (3.0, 14 / 3, 14 / 3)
 
 
+def test_curve_ends_where_a_fold_diverged() -> None:
+    curve = as_curve({0: epochs(1.0, math.nan), 1: epochs(1.0, 1.0, 1.0)})
+
+    assert curve.loss == (1.0, None, None)
+
+
 def test_epoch_that_is_not_finite_on_a_fold_is_null() -> None:
     curve = as_curve({0: epochs(1.0, math.nan, 2.0), 1: epochs(1.0, 1.0, math.inf)})
 
