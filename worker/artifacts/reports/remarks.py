@@ -93,8 +93,8 @@ def _baseline(facts: Facts) -> Iterator[str]:
 
 def _codes(facts: Facts) -> Iterator[str]:
     """Say that columns of codes do better as categories, where a first try measured that."""
-    are_told_apart = facts.winner.hyperparameters.scale_features == "piecewise"
-    how = "told their values apart by bins" if are_told_apart else "took them for numbers"
+    is_piecewise = facts.winner.hyperparameters.scale_features == "piecewise"
+    how = "told their values apart by bins" if is_piecewise else "took them for numbers"
     harmful = facts.diagnosis.harmful if facts.diagnosis is not None else ()
     taken = facts.job.search.features.categorical
     for finding in harmful:

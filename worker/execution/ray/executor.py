@@ -62,7 +62,7 @@ class RayExecutor:
         return self._pool.cpu_seconds
 
     def request_actors(self, actors: int | None) -> None:
-        """Train in this many actors until the next release; None: in as many as fit."""
+        """Train in this many actors of the cluster; None: in as many as fit."""
         self._pool.request_actors(actors)
 
     def build_engine(
