@@ -65,7 +65,7 @@ def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_pa
     assert job.reason == "max_trials"
     lines = builtin_csv("diabetes").decode().splitlines()
     values = np.array([[float(v) for v in line.split(",")] for line in lines[1:]])
-    assert job.search.validation == Validation(strategy="kfold", folds=5)
+    assert job.search.validation == Validation(strategy="kfold", folds=5, seed=0)
     test = split_rows(Traits(len(values)), job.search.validation, seed=0).test
     columns = dict(zip(lines[0].split(","), values[test].T.tolist(), strict=True))
     truth = np.array(columns.pop("target"))
