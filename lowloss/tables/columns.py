@@ -379,7 +379,7 @@ class ColumnReader:
 
     def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
         seconds = durations.seconds
-        self.is_format_used |= self.options.clock is not None
+        self.is_format_used |= self.options.clock == durations.clock
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
         self.warnings.append(remarks.warn_of_seconds(text, seconds, durations.clock))
