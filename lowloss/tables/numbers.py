@@ -18,6 +18,7 @@ from lowloss.tables.notation import Notation, find_other_decimals, find_slips
 from lowloss.tables.signs import Signs, apply_signs, find_signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
+from lowloss.tables.wrapped import CALL
 
 BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
 UNIT = (
@@ -50,15 +51,10 @@ RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u
 """The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
-WRAPPED = (
-    r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)"
-    r"\(\s*'?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))'?(?:,.*)?\)$"
-)
-"""A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
 PLAINLY = (
     (DASHED, "$1$2"),
     (QUOTED, "$1"),
-    (WRAPPED, "$1"),
+    (CALL, "$1"),
     (ZERO, "0"),
     (PERCENT, "$1$2%"),
     (TEN_TO, "${1}e$2$3$4"),

@@ -183,6 +183,7 @@ def test_numbers_as_python_shows_them_are_numbers(form: str) -> None:
     cells = [form.format(number) for number in ("12.4000", "0.5", "1e-05", "-3.", "nan")]
 
     assert values_of(cells) == [12.4, 0.5, 1e-5, -3, None]
+    assert codes_of(cells) == set()
     assert read_again(cells, form.format("7.25")) == 7.25
 
 
