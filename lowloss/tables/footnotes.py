@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 
@@ -86,11 +88,20 @@ def _are_alike(tidy: pl.Series, is_flagged: pl.Series) -> bool:
     return bool(low <= middle <= high)
 
 
-def strip_footnotes(tidy: pl.Series) -> pl.Series:
-    """Take off the marks behind numbers."""
-    return tidy.str.replace(MARKED, "${number}").str.strip_chars()
+def strip_footnotes(tidy: pl.Series, multiples: Collection[str] = ()) -> pl.Series:
+    """Take off the marks behind numbers, but for those that multiply them."""
+    bare = tidy.str.replace(MARKED, "${number}").str.strip_chars()
+    if not multiples:
+        return bare
+    is_multiple = extract_marks(tidy).is_in(list(multiples)).fill_null(value=False)
+    return tidy.zip_with(is_multiple, bare)
+
+
+def extract_marks(tidy: pl.Series) -> pl.Series:
+    """Return the mark behind each number; null where there is none."""
+    return tidy.str.extract_groups(MARKED).struct.field("mark")
 
 
 def list_marks(noted: pl.Series) -> list[str]:
     """Return the marks of numbers that have some, in their order."""
-    return sorted(noted.str.extract_groups(MARKED).struct.field("mark").unique().drop_nulls())
+    return sorted(extract_marks(noted).unique().drop_nulls())

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from lowloss.results import InexactMark, Reading
-from lowloss.tables.approximations import choose_marks, mark_grades
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.digits import DIGITS, FRACTIONS, RAISED_DIGITS
-from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation, find_other_decimals, find_slips
-from lowloss.tables.signs import Signs, apply_signs, find_signs
+from lowloss.tables.signs import Signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
 from lowloss.tables.wrapped import CALL
@@ -239,27 +237,6 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
         shapes = shapes.set(is_slip, None)
         counts = Counter({shape: n for shape, n in counts.items() if shape not in slips})
     return Numbers(parts.with_columns(shape=shapes), around, counts)
-
-
-def split_approximations(tidy: pl.Series, *, are_numbers: bool = False) -> Numbers:
-    """Split tidy texts at their numbers, of which some may not be exact.
-
-    Where all `are_numbers`, flags behind them and marks of bounds are left off whatever they mean.
-    """
-    signs = find_signs(tidy)
-    tidy = mark_grades(apply_signs(tidy, signs))
-    is_noted = find_footnotes(tidy, are_numbers=are_numbers)
-    if is_noted is not None:
-        tidy = strip_footnotes(tidy).zip_with(is_noted, tidy)
-    approximations = choose_marks(tidy, are_numbers=are_numbers)
-    numbers = split_numbers(approximations.text)
-    return replace(
-        numbers,
-        is_marked=approximations.is_marked,
-        unread_marks=approximations.unread,
-        is_noted=is_noted,
-        signs=signs,
-    )
 
 
 def _split(tidy: pl.Series) -> pl.DataFrame:

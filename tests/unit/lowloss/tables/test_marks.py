@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,8 +16,8 @@ from tests.unit.lowloss.tables.test_columns import codes_of, values_of
 BARE = ["12.5", "7", "8.25", "9"]
 
 
-def read_again(cells: list[str], later: str) -> object:
-    reader = ColumnReader(ParseOptions())
+def read_again(cells: list[str], later: str, **options: Any) -> object:
+    reader = ColumnReader(ParseOptions(**options))
     read_columns([pl.Series("x", cells * 10)], reader)
     again = ColumnReader(ParseOptions(), reader.decided)
     return read_columns([pl.Series("x", [later])], again)[0].to_list()[0]
@@ -170,6 +171,24 @@ def test_type_number_leaves_all_flags_off() -> None:
 
     assert values_of(cells, types={"x": "number"}) == [22.4, 10, 5.1, 5, 5, 1.4, 5]
     assert values_of(["5 kg", "300 g"], types={"x": "number"}) == ["5 kg", "300 g"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1.5B", "200M", "300K"], [1.5e9, 2e8, 3e5]),
+        (["1.5 bn", "200 mn", "7"], [1.5e9, 2e8, 7]),
+        (["1.5 bn", "3 cr", "20 L"], [1.5e9, 3e7, 2e6]),
+        (["1.5B", "200M", "5*", "7 e"], [1.5e9, 2e8, 5, 7]),
+        (["5 B", "12 KB", "7"], [5, 12_000, 7]),
+        (["5 L", "7", "8 L"], [5, 7, 8]),
+    ],
+)
+def test_type_number_leaves_multiples(cells: list[str], values: list[float]) -> None:
+    typed = {"types": {"x": "number"}}
+
+    assert values_of(cells, **typed) == values
+    assert [read_again(cells, cell, **typed) for cell in cells] == values
 
 
 @pytest.mark.parametrize(
