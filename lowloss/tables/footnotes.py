@@ -19,6 +19,8 @@ MARKED = (
 FLAG = r"\d\)?\s?%?\s?(?:\*\s?)?([a-z]{1,2}|HH?|LL?|[UJEBQ]|est\.?)$"
 GLUED = r"\d(?:[a-z]{1,2}|[EBQ])$"
 """Letters without a blank before them: `1.9d` may have a unit, and `12B` be a house."""
+GLUED_FLAG, DECIMALS = r"\d(?:HH?|LL?)$", r"\d[.,]\d"
+"""So may `12H` be: flags stand behind numbers with decimals, or at numbers that no other has."""
 LISTED = r"\[\w{1,2}\]$"
 """The mark of a footnote as encyclopedias write it, which nothing else is."""
 EUROSTAT, LABORATORY = frozenset("bperu"), frozenset(("H", "HH", "L", "LL"))
@@ -49,6 +51,9 @@ def find_footnotes(tidy: pl.Series, *, are_numbers: bool = False) -> pl.Series |
     # Of an estimate, `5.1e` is one as well.
     elif set(flag.drop_nulls()) != {"e"}:
         is_noted &= ~tidy.str.contains(GLUED).fill_null(value=False)
+    is_glued = tidy.str.contains(GLUED_FLAG).fill_null(value=False)
+    if is_glued.any() and _are_names(tidy, is_glued):
+        is_noted &= ~is_glued
     if not is_noted.any():
         return None
     is_plain = tidy.str.contains(PLAIN).fill_null(value=False)
@@ -71,6 +76,15 @@ def _are_flags(tidy: pl.Series, flag: pl.Series) -> bool:
         return False
     has_several = len(letters) > 1 and not EUROSTAT.isdisjoint(letters)
     return has_several or _are_alike(tidy, flag.is_not_null())
+
+
+def _are_names(tidy: pl.Series, is_glued: pl.Series) -> bool:
+    """Return whether `12H` may be a house or a flat: among whole numbers, of which one is `12`.
+
+    Of two equal numbers none is above a limit and the other below it.
+    """
+    bare = strip_footnotes(tidy).zip_with(is_glued, tidy)
+    return bare.n_unique() < tidy.n_unique() and not tidy.str.contains(DECIMALS).any()
 
 
 def _are_alike(tidy: pl.Series, is_flagged: pl.Series) -> bool:

@@ -160,6 +160,30 @@ def test_letters_that_may_be_units_are_no_flags_of_few_numbers(cells: list[str])
     assert "marks_removed" not in codes_of([*FEW, *cells])
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["101", "101L", "102", "102H", "103", "104"],
+        ["12", "12H", "12L", "13", "14", "15"],
+        ["12H", "12L", "13", "14", "15", "16"],
+    ],
+    ids=str,
+)
+def test_houses_and_flats_with_letters_stay_different(cells: list[str]) -> None:
+    assert values_of(cells) == cells
+    assert "marks_removed" not in codes_of(cells)
+
+
+@pytest.mark.parametrize("others", [["101", "99"], ["101.5", "105"], ["101", "105 H"]], ids=str)
+def test_glued_flags_of_laboratories_are_left_off_where_all_stay_different(
+    others: list[str],
+) -> None:
+    cells = ["95", "97", "98", *others, "105H", "88L"]
+
+    assert values_of(cells)[-2:] == [105, 88]
+    assert codes_of(cells) == {"marks_removed"}
+
+
 def test_several_flags_of_eurostat_and_footnotes_of_encyclopedias_may_be_on_most_cells() -> None:
     assert values_of(["22.4 b", "10.0 p", "19.1 b", "1.4"]) == [22.4, 10, 19.1, 1.4]
     assert values_of(["592[2]", "253[3]", "732"]) == [592, 253, 732]
