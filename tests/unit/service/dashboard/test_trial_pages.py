@@ -84,6 +84,18 @@ def test_lists_tell_a_job_from_the_one_that_it_continues(
     assert "trial 1 again" in trial
 
 
+def test_job_names_those_that_it_learns_from(client: TestClient, store: Database) -> None:
+    teachers = [a_job(store), a_job(store)]
+    job = a_job(store, warm_start_from=teachers)
+
+    text = client.get(f"/jobs/{job}").text
+
+    for teacher in teachers:
+        short = teacher.removeprefix("job_")[:8]
+        assert f'<a href="/jobs/{teacher}" title="{teacher}">job {short}…</a>' in text
+    assert "that it continues" not in text
+
+
 def test_trials_that_are_not_there_are_no_table(client: TestClient, store: Database) -> None:
     job = a_job(store)
     address = f"/jobs/{job}/trials"
