@@ -37,6 +37,8 @@ FORM_WORDS = {
 
 A quote is also a plain word: it is an option only where a message says so.
 """
+NEXT_SPACE = ("space, insights.next_space", "space, by the button below")
+"""What a remark says of the space that a search proposes, and what it says beside the button."""
 _LONGEST_FIRST = sorted(FORM_WORDS, key=len, reverse=True)
 # Behind `date_format=` comes no letter.
 _NAMES = re.compile(
@@ -57,6 +59,11 @@ def find_reading_field(text: str) -> str | None:
     name = next((match[0] for match in _NAMES.finditer(text)), "")
     field = _FIELDS.search(name)
     return None if field is None else field[0]
+
+
+def point_to_button(remark: str) -> str:
+    """Put the button in the place of the API's name of what it goes on with."""
+    return remark.replace(*NEXT_SPACE)
 
 
 def use_form_words(text: str) -> str:

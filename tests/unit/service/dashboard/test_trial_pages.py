@@ -120,12 +120,17 @@ def test_search_goes_on_beyond_the_ends_that_its_best_trials_lie_at(
         "layers": 2,
     }
     insights = some_insights(next_space=space).model_dump(mode="json")
+    remark = "Continue the job with the proposed space, insights.next_space."
     with store.transaction() as session:
-        record_outcome(session, fence, phase=None, insights=insights, remarks=["They lie there."])
+        record_outcome(session, fence, phase=None, insights=insights, remarks=[remark])
+    # No button is drawn while it runs, so none is named.
+    assert remark in client.get(f"/jobs/{job}").text
+    with store.transaction() as session:
         finish_job(session, fence, state=JobState.cancelled)
 
     text = html.unescape(client.get(f"/jobs/{job}").text)
 
+    assert "Continue the job with the proposed space, by the button below." in text
     assert "Continue with patience from 15 to 25, batch size 32 or 64, layers 2<" in text
     changes = json.dumps({"search_space": space, "name": "first, continued"})
     assert changes in text
