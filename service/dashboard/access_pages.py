@@ -35,7 +35,7 @@ QUOTA_LABELS = {
 SHOWN = 200
 """Projects and tokens that the page shows; commands list all."""
 ENTRIES_PER_PAGE = 50
-REFUSED = frozenset((401, 403))
+REFUSAL_STATUSES = frozenset((401, 403))
 """The statuses of a request that its token does not allow."""
 ACTIONS = (
     ("/login", "signed in"),
@@ -87,7 +87,7 @@ def describe_action(entry: AuditEntry) -> str:
     if not entry.name:
         return "was refused"
     sent = f"{entry.method} {entry.path}"
-    if entry.status in REFUSED:
+    if entry.status in REFUSAL_STATUSES:
         return f"was refused: {sent}"
     if entry.status >= 400:
         return f"failed ({entry.status}): {sent}"
