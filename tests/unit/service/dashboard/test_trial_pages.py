@@ -137,6 +137,25 @@ def test_search_goes_on_beyond_the_ends_that_its_best_trials_lie_at(
     assert client.post(f"/v1/jobs/{job}/continue", json=json.loads(changes)).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("state", "is_told"), [(TrialState.pruned, False), (TrialState.completed, True)]
+)
+def test_far_worse_trials_are_told_below_dots_only_where_one_is_a_dot(
+    client: TestClient, store: Database, *, state: TrialState, is_told: bool
+) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number in range(1, 13):
+        a_trial(store, fence, number, score=1 + number / 100, learning_rate=number / 1000)
+    a_trial(store, fence, 13, state=state, score=1e6)
+
+    text = client.get(f"/jobs/{job}").text
+
+    assert "far worse trials to scale" in text
+    assert "Each dot is a completed trial" in text
+    assert ("completed trial. Far worse ones stand at the edge." in text) == is_told
+
+
 def test_job_says_of_which_dataset_it_is(client: TestClient, store: Database) -> None:
     dataset = a_dataset(store, name="houses.csv")
     job = a_job_of(store, a_spec(dataset))
