@@ -22,6 +22,10 @@ from service.dashboard.reading_form import find_reading_field, use_form_words
         ("give skip_rows=2 if it is", "fill in “Lines above the header” with 2 if it is"),
         ("or header=false if they are rows", "or choose “First line: is a row” if they are rows"),
         ("give header=false if it is data", "choose “First line: is a row” if it is data"),
+        (
+            "or say quote, or skip_rows=1 if the table",
+            "or choose “Quote”, or fill in “Lines above the header” with 1 if the table",
+        ),
         ("give encoding=cp1250 if 'ž'", "fill in “Encoding” with cp1250 if 'ž'"),
         ("give delimiter=, if there are", "fill in “Delimiter” with a comma if there are"),
         (
