@@ -15,6 +15,8 @@ FORM_WORDS = {
     "give date_format=": "fill in “Dates are” with ",
     "give date_format": "fill in “Dates are”",
     "date_format": "“Dates are”",
+    # A call of pandas, in which the name is not the form's.
+    "date_format='iso'": "date_format='iso'",
     "set decimal to": "set “Decimal mark” to",
     "set thousands to": "set “Between thousands” to",
     "features.include names them": "a job that is sent by the API names them in features.include",
@@ -58,7 +60,8 @@ _NO_FIELD = re.compile(r" \(budget\.[^)]*\)")
 
 def find_reading_field(text: str) -> str | None:
     """Return the first field of the form that a message names by the form's words; else None."""
-    name = next((match[0] for match in _NAMES.finditer(text)), "")
+    names = (match[0] for match in _NAMES.finditer(text))
+    name = next((name for name in names if FORM_WORDS[name] != name), "")
     field = _FIELDS.search(name)
     return None if field is None else field[0]
 
