@@ -35,6 +35,7 @@ from lowloss.tables.evidence import (
     is_text,
 )
 from lowloss.tables.mark_levels import keep_marks, strip
+from lowloss.tables.marked_numbers import split_approximations
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma, tell_possible_marks
 from lowloss.tables.mixed_dates import mix_dates
@@ -54,7 +55,6 @@ from lowloss.tables.numbers import (
     has_leading_zeros,
     read_commas,
     read_plain,
-    split_approximations,
     tidy_numbers,
     to_numbers,
 )
@@ -379,7 +379,7 @@ class ColumnReader:
 
     def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
         seconds = durations.seconds
-        self.is_format_used |= self.options.clock is not None
+        self.is_format_used |= self.options.clock == durations.clock
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
         self.warnings.append(remarks.warn_of_seconds(text, seconds, durations.clock))

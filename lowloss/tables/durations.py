@@ -111,6 +111,7 @@ def read_durations(
     if are_durations and clock == "h:m":
         text = text.str.replace(SHORT, "$1:$2")
     best: pl.Series | None = None
+    read_clock: Clock = clock
     # `5:30 pm` is none of minutes, in a file whose other clocks are.
     clocks = (LAP, CLOCK) if clock == "m:s" else (CLOCK,)
     iso = _read(text, ISO)
@@ -120,8 +121,8 @@ def read_durations(
         # OpenDocument has `PT29H14M00S` beside `23:17:00`.
         seconds = pl.select(pl.coalesce(_read(text, pattern), iso)).to_series()
         if seconds.count() > (0 if best is None else best.count()):
-            best = seconds
-    return None if best is None else Durations(best, clock)
+            best, read_clock = seconds, "h:m" if pattern is CLOCK else clock
+    return None if best is None else Durations(best, read_clock)
 
 
 def _write_results(text: pl.Series, *, are_durations: bool, clock: Clock | None) -> pl.Series:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 
@@ -17,6 +19,8 @@ MARKED = (
 FLAG = r"\d\)?\s?%?\s?(?:\*\s?)?([a-z]{1,2}|HH?|LL?|[UJEBQ]|est\.?)$"
 GLUED = r"\d(?:[a-z]{1,2}|[EBQ])$"
 """Letters without a blank before them: `1.9d` may have a unit, and `12B` be a house."""
+GLUED_FLAG, DECIMALS = r"\d(?:HH?|LL?)$", r"\d[.,]\d"
+"""So may `12H` be: flags stand behind numbers with decimals, or at numbers that no other has."""
 LISTED = r"\[\w{1,2}\]$"
 """The mark of a footnote as encyclopedias write it, which nothing else is."""
 EUROSTAT, LABORATORY = frozenset("bperu"), frozenset(("H", "HH", "L", "LL"))
@@ -47,6 +51,9 @@ def find_footnotes(tidy: pl.Series, *, are_numbers: bool = False) -> pl.Series |
     # Of an estimate, `5.1e` is one as well.
     elif set(flag.drop_nulls()) != {"e"}:
         is_noted &= ~tidy.str.contains(GLUED).fill_null(value=False)
+    is_glued = tidy.str.contains(GLUED_FLAG).fill_null(value=False)
+    if is_glued.any() and _are_names(tidy, is_glued):
+        is_noted &= ~is_glued
     if not is_noted.any():
         return None
     is_plain = tidy.str.contains(PLAIN).fill_null(value=False)
@@ -71,6 +78,15 @@ def _are_flags(tidy: pl.Series, flag: pl.Series) -> bool:
     return has_several or _are_alike(tidy, flag.is_not_null())
 
 
+def _are_names(tidy: pl.Series, is_glued: pl.Series) -> bool:
+    """Return whether `12H` may be a house or a flat: among whole numbers, of which one is `12`.
+
+    Of two equal numbers none is above a limit and the other below it.
+    """
+    bare = strip_footnotes(tidy).zip_with(is_glued, tidy)
+    return bare.n_unique() < tidy.n_unique() and not tidy.str.contains(DECIMALS).any()
+
+
 def _are_alike(tidy: pl.Series, is_flagged: pl.Series) -> bool:
     """Return whether numbers with a letter lie among those without one, in the middle of many."""
     plain = strip_footnotes(tidy).str.replace_all(r"[, ]", ".").cast(pl.Float64, strict=False)
@@ -86,11 +102,20 @@ def _are_alike(tidy: pl.Series, is_flagged: pl.Series) -> bool:
     return bool(low <= middle <= high)
 
 
-def strip_footnotes(tidy: pl.Series) -> pl.Series:
-    """Take off the marks behind numbers."""
-    return tidy.str.replace(MARKED, "${number}").str.strip_chars()
+def strip_footnotes(tidy: pl.Series, multiples: Collection[str] = ()) -> pl.Series:
+    """Take off the marks behind numbers, but for those that multiply them."""
+    bare = tidy.str.replace(MARKED, "${number}").str.strip_chars()
+    if not multiples:
+        return bare
+    is_multiple = extract_marks(tidy).is_in(list(multiples)).fill_null(value=False)
+    return tidy.zip_with(is_multiple, bare)
+
+
+def extract_marks(tidy: pl.Series) -> pl.Series:
+    """Return the mark behind each number; null where there is none."""
+    return tidy.str.extract_groups(MARKED).struct.field("mark")
 
 
 def list_marks(noted: pl.Series) -> list[str]:
     """Return the marks of numbers that have some, in their order."""
-    return sorted(noted.str.extract_groups(MARKED).struct.field("mark").unique().drop_nulls())
+    return sorted(extract_marks(noted).unique().drop_nulls())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lowloss.errors import TableRagged
 from lowloss.results import TableWarning
 from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.dialect import DELIMITERS, split_sample, take_sample
@@ -27,6 +28,7 @@ COMMENTS, MAX_COMMENTS = (b"#", b"%"), 200
 """What comments above the rows begin with, and how many there may be."""
 FIELDS = re.compile(rb"#\s?fields:?[ \t]+([^\n]+)\n", re.IGNORECASE)
 """The comment in which logs of the W3C's format, as of IIS, and of Zeek name their columns."""
+COMMENT_LINE = re.compile(rb"(?m)^#[^\n]*(?:\n|\Z)")
 LOGGER = re.compile(rb'"?TOA5"?,[^\n]*\n(?="?TIMESTAMP"?,)')
 """The first line of a file of a data logger, above the names: which one wrote it."""
 
@@ -54,7 +56,7 @@ def drop_comments_above(data: bytes, warnings: list[TableWarning]) -> bytes:
     while data.startswith(COMMENTS, end) and len(comments) < MAX_COMMENTS:
         start, end = end, data.find(b"\n", end) + 1 or len(data)
         comments.append(data[start:end])
-    if with_names := _name_fields(comments, data[end:], warnings):
+    if with_names := _name_fields(comments, data, end, warnings):
         return with_names
     row = data[end : data.find(b"\n", end) + 1].decode("utf-8", "replace").split()
     is_split = any(mark.encode() in data[end : end + TITLE_BYTES] for mark in DELIMITERS)
@@ -74,20 +76,37 @@ def drop_comments_above(data: bytes, warnings: list[TableWarning]) -> bytes:
     return (last if has_names else b"") + data[end:]
 
 
-def _name_fields(comments: list[bytes], rows: bytes, warnings: list[TableWarning]) -> bytes | None:
-    """Return the rows below the names that a comment gives; None where it has none for each."""
+def _name_fields(
+    comments: list[bytes], data: bytes, start: int, warnings: list[TableWarning]
+) -> bytes | None:
+    """Return the rows from `start` on, below the names that a comment above has for all fields.
+
+    None where no comment has. A server that starts again writes its comments again: they are left
+    out; raise TableRagged where they name other fields.
+    """
     match = next(filter(None, map(FIELDS.fullmatch, comments)), None)
     if match is None:
         return None
-    first = rows.split(b"\n", 1)[0]
+    end = data.find(b"\n", start)
+    first = data[start : end if end >= 0 else None]
     names, mark = match[1].split(), b"\t" if b"\t" in first else b" "
     if len(names) != len(first.split(mark)):
         return None
+    # A view: a log may be large, and is copied once.
+    rows: bytes | memoryview = memoryview(data)[start:]
+    again = [line[0] for line in COMMENT_LINE.finditer(data, start)]
+    for comment in again:
+        if (other := FIELDS.fullmatch(comment)) and other[1].split() != names:
+            example = comment.decode("utf-8", "replace").strip()[:MAX_EXAMPLE]
+            detail = f"a comment between rows names other fields than that above: {example!r}"
+            raise TableRagged(detail, fix="split the file at this line")
+    rows = COMMENT_LINE.sub(b"", rows) if again else rows
+    comments = comments + again
     if others := [comment for comment in comments if comment != match[0]]:
-        detail = f"comments above the rows are no data and were left out: {len(others)}"
+        detail = f"comments beside the rows are no data and were left out: {len(others)}"
         example, fix = others[0].decode("utf-8", "replace").strip(), "take them out of the file"
         warnings.append(warn_of_lines(len(others), example, detail=detail, fix=fix))
-    return mark.join(names) + b"\n" + rows
+    return b"".join((mark.join(names), b"\n", rows))
 
 
 def _split_comment(line: bytes) -> list[str]:

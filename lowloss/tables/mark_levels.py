@@ -11,7 +11,6 @@ from lowloss.results import TableWarning
 from lowloss.tables.evidence import clean
 from lowloss.tables.marks import LEVEL_MARKS
 from lowloss.tables.sentences import warn
-from lowloss.tables.values import HEAD_ROWS
 
 MIN_SHARE, MAX_LEVELS = 0.05, 20
 """The share of the cells that a mark has at least to be told, and how many levels a column has at
@@ -58,8 +57,9 @@ class MarkLevels:
         if isinstance(values, pl.Series) and not values.null_count():
             return
         if not isinstance(values, pl.Series) or values.dtype != pl.String:
-            head = column.head(HEAD_ROWS).str.strip_chars()
-            self.of_values.update(head.filter(head.is_in(LEVEL_MARKS)).unique().to_list())
+            missing = column.filter(values.is_null()) if isinstance(values, pl.Series) else column
+            text = missing.str.strip_chars()
+            self.of_values.update(text.filter(text.is_in(LEVEL_MARKS)).unique().to_list())
             return
         stripped = strip(column)
         marks = stripped.filter(stripped.is_in(LEVEL_MARKS)).value_counts(name="n")

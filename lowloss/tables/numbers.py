@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from lowloss.results import InexactMark, Reading
-from lowloss.tables.approximations import choose_marks, mark_grades
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.digits import DIGITS, FRACTIONS, RAISED_DIGITS
-from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation, find_other_decimals, find_slips
-from lowloss.tables.signs import Signs, apply_signs, find_signs
+from lowloss.tables.signs import Signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
+from lowloss.tables.wrapped import CALL
 
 BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
 UNIT = (
@@ -50,15 +49,10 @@ RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u
 """The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
-WRAPPED = (
-    r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)"
-    r"\(\s*'?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))'?(?:,.*)?\)$"
-)
-"""A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
 PLAINLY = (
     (DASHED, "$1$2"),
     (QUOTED, "$1"),
-    (WRAPPED, "$1"),
+    (CALL, "$1"),
     (ZERO, "0"),
     (PERCENT, "$1$2%"),
     (TEN_TO, "${1}e$2$3$4"),
@@ -243,27 +237,6 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
         shapes = shapes.set(is_slip, None)
         counts = Counter({shape: n for shape, n in counts.items() if shape not in slips})
     return Numbers(parts.with_columns(shape=shapes), around, counts)
-
-
-def split_approximations(tidy: pl.Series, *, are_numbers: bool = False) -> Numbers:
-    """Split tidy texts at their numbers, of which some may not be exact.
-
-    Where all `are_numbers`, flags behind them and marks of bounds are left off whatever they mean.
-    """
-    signs = find_signs(tidy)
-    tidy = mark_grades(apply_signs(tidy, signs))
-    is_noted = find_footnotes(tidy, are_numbers=are_numbers)
-    if is_noted is not None:
-        tidy = strip_footnotes(tidy).zip_with(is_noted, tidy)
-    approximations = choose_marks(tidy, are_numbers=are_numbers)
-    numbers = split_numbers(approximations.text)
-    return replace(
-        numbers,
-        is_marked=approximations.is_marked,
-        unread_marks=approximations.unread,
-        is_noted=is_noted,
-        signs=signs,
-    )
 
 
 def _split(tidy: pl.Series) -> pl.DataFrame:

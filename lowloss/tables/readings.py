@@ -48,7 +48,7 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
         case "number":
             notation = Notation(reading.decimal, reading.group)
             bare = apply_signs(tidy, reading.signs)
-            bare = strip_footnotes(bare) if reading.has_footnotes else bare
+            bare = strip_footnotes(bare, reading.multiples) if reading.has_footnotes else bare
             around = Surroundings(reading.unit, tuple(reading.multiples.items()))
             return to_numbers(
                 split_numbers(strip_marks(bare, reading.unread_marks).text, around), notation

@@ -17,6 +17,7 @@ from lowloss.tables.mixed_dates import MixedDates
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
 from lowloss.tables.sentences import warn
+from lowloss.tables.wrapped import MISSING_CALL
 
 EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
@@ -81,7 +82,8 @@ def tell_inexact(column: pl.Series, number: pl.Series, warnings: list[TableWarni
 def find_unreadable(text: pl.Series, values: pl.Series) -> pl.Series:
     """Return where a cell says something, but none of the values of its column."""
     silent = text.is_in(MISSING_AMONG_NUMBERS).fill_null(value=True)
-    return values.is_null() & ~silent
+    odd = values.is_null() & ~silent
+    return odd & ~text.str.contains(MISSING_CALL).fill_null(value=False) if odd.any() else odd
 
 
 def warn_of_unreadable(

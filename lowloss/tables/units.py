@@ -54,6 +54,11 @@ def find_multiples(names: set[str], *, has_bare: bool, has_currency: bool) -> di
     return multiples if is_sure else {}
 
 
+def may_multiply(name: str) -> bool:
+    """Return whether a text behind a number may be a multiple."""
+    return _find_power(name) is not None
+
+
 def _find_power(name: str) -> int | None:
     return LETTERS[name] if name in LETTERS else WORDS.get(_fold(name))
 

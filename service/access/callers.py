@@ -15,7 +15,8 @@ REFUSED = "lowloss.refused"
 """Set in the scope of a request whose token is wrong."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
-FORM_PATHS = {"/new", "/diagnose"}
+FORM_PATHS = frozenset({"/new", "/diagnose"})
+"""Pages of forms: of no use to who may not send them."""
 ADMIN_PATHS = ("/access", "/metrics", "/v1/audit", "/v1/projects", "/v1/tokens", "/v1/workers")
 """The addresses of what belongs to all projects, with those below them."""
 
@@ -58,7 +59,6 @@ def find_needed_scope(method: str, path: str) -> Scope:
     """
     if any(path == admin or path.startswith(f"{admin}/") for admin in ADMIN_PATHS):
         return Scope.admin
-    # Pages of forms are of no use to who may not send them.
     if path in FORM_PATHS:
         return Scope.submit
     if method in SAFE_METHODS or is_prediction(method, path):

@@ -35,8 +35,8 @@ QUOTA_LABELS = {
 SHOWN = 200
 """Projects and tokens that the page shows; commands list all."""
 ENTRIES_PER_PAGE = 50
-
-
+REFUSAL_STATUSES = frozenset((401, 403))
+"""The statuses of a request that its token does not allow."""
 ACTIONS = (
     ("/login", "signed in"),
     ("/logout", "signed out"),
@@ -87,11 +87,14 @@ def describe_action(entry: AuditEntry) -> str:
     if not entry.name:
         return "was refused"
     sent = f"{entry.method} {entry.path}"
+    if entry.status in REFUSAL_STATUSES:
+        return f"was refused: {sent}"
+    if entry.status >= 400:
+        return f"failed ({entry.status}): {sent}"
     for path, words in ACTIONS:
         match = re.fullmatch(path.replace("NAME", "([^/]+)"), entry.path)
         if match:
-            done = words.replace("NAME", match[1]) if match.groups() else words
-            return done if entry.status < 400 else f"was refused: {sent}"
+            return words.replace("NAME", match[1]) if match.groups() else words
     return sent
 
 

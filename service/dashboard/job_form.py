@@ -140,4 +140,7 @@ def _list_others(spec: JobSpec, in_form: Collection[str]) -> dict[str, Any]:
         part, _, name = path.rpartition(".")
         owner = fields.get(part, {}) if part else fields
         owner.pop(name, None)
+    # What a server decided: a copy with another seed draws other rows.
+    if spec.validation.seed == spec.seed:
+        fields.get("validation", {}).pop("seed", None)
     return {name: value for name, value in fields.items() if value != {}}

@@ -239,10 +239,13 @@ def _draw_charts(
     is_running = job.state is JobState.running
     trained = [t for t in trials if is_running or t.state is not TrialState.running]
     compared = list_comparable(trials)
+    # Charts of completed trials have limits of their own.
+    completed_have_far_worse = has_far_worse(job, rank_trials(job, trials))
     log, outliers = toggles.log, toggles.outliers
     return {
         "scores": draw_scores(job, trials, address=address, **asdict(toggles)),
-        "has_far_worse": has_far_worse(job, trials) or has_far_worse(job, rank_trials(job, trials)),
+        "has_far_worse": has_far_worse(job, trials) or completed_have_far_worse,
+        "completed_have_far_worse": completed_have_far_worse,
         "space": draw_space(job, compared, address=address, log=log, outliers=outliers),
         "slices": draw_hyperparameters(job, compared, log=log, outliers=outliers),
         "pair": draw_pair(job, compared, address=address),

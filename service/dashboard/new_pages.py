@@ -198,6 +198,7 @@ def show_new_diagnosis(
         choice=choice,
         source=source,
         copied=copied,
+        remedied=remedied,
         others=None if copied is None else _dump_others(copied),
         not_a_feature=NOT_A_FEATURE,
         recipe=json.dumps(recipe, indent=2),

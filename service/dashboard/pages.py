@@ -28,7 +28,12 @@ from lowloss.results.notes import (
 from lowloss.spec import Scope
 from lowloss.wording import clipped, format_age
 from service.access.callers import CALLER, LOCAL
-from service.dashboard.reading_form import FORM_WORDS, find_reading_field, use_form_words
+from service.dashboard.reading_form import (
+    FORM_WORDS,
+    find_reading_field,
+    point_to_button,
+    use_form_words,
+)
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
 from service.store.events import EventKind
@@ -117,6 +122,7 @@ def _environment() -> Environment:
         "when": format_time,
         "form_words": use_form_words,
         "reading_field": find_reading_field,
+        "button_words": point_to_button,
         "ago": lambda time: format_age((datetime.now(UTC) - time).total_seconds()),
     }
     files = load_static_files()

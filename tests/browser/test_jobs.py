@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Site
@@ -63,6 +64,23 @@ def test_back_leads_to_a_list_and_the_filters_that_made_it(page: Page, site: Sit
 
     expect(page.get_by_label("Kind")).to_have_value("")
     expect(page.get_by_role("link", name="alone")).to_be_visible()
+
+
+@pytest.mark.parametrize("end", ["Enter", "Tab"])
+def test_arrow_keys_choose_a_filter_before_it_is_shown(page: Page, site: Site, end: str) -> None:
+    page.goto(site.url)
+    kinds = page.get_by_label("Kind")
+    kinds.focus()
+
+    kinds.press("ArrowDown")
+    expect(kinds).to_have_value("search")
+    # Whatever the first key began would have ended by now.
+    page.wait_for_timeout(300)
+    assert "kind" not in page.url
+    kinds.press("ArrowDown")
+    kinds.press(end)
+
+    page.wait_for_url("**kind=diagnosis**")
 
 
 def test_cancel_can_be_thought_over(page: Page, site: Site) -> None:

@@ -37,6 +37,18 @@ def test_refused_table_is_read_again_with_other_options(
     expect(page.get_by_text("read with delimiter ;")).to_be_visible()
 
 
+def test_refusal_says_what_to_fill_in_with_which_value(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    page.goto(f"{site.url}/new")
+
+    drop(page, write(tmp_path, "title.csv", b"a,b,c,d\n1,2\n3,4\n5,6\n"))
+
+    alert = page.locator("form[data-upload] [role=alert]")
+    advice = "or choose “Quote”, or fill in “Lines above the header” with 1 if the table"
+    expect(alert).to_contain_text(advice)
+
+
 def test_option_that_does_not_fit_is_told_at_its_field(
     page: Page, site: Site, tmp_path: Path
 ) -> None:

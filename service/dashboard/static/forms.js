@@ -196,7 +196,10 @@ export function showProblem(form, problem) {
 function useFormWords(form, text) {
   const words = JSON.parse(form.querySelector("[data-words]")?.dataset.words ?? "{}");
   if (!Object.keys(words).length) return text;
-  const names = Object.keys(words).map((name) => `\\b${name}\\b`);
+  // The longest first; behind `date_format=` comes no letter.
+  const names = Object.keys(words)
+    .sort((one, other) => other.length - one.length)
+    .map((name) => `\\b${name}${/\w$/.test(name) ? "\\b" : ""}`);
   return text.replace(new RegExp(names.join("|"), "g"), (name) => words[name]);
 }
 

@@ -26,10 +26,37 @@ function pressSwitches() {
   });
 }
 
-// A list shows what is chosen; the button is for who types a name, or has no scripts.
+// A list shows what is chosen; the button is for who types a name, or has no scripts. On some
+// platforms each arrow key changes a select: what it ends at counts, at Enter or once it is left.
 function filterAtOnce() {
-  document.addEventListener("change", (event) => {
-    if (event.target.matches(".filters select")) event.target.form.requestSubmit();
+  let lastKey = "";
+  let shown = "";
+  const submit = (select) => {
+    shown = select.value;
+    select.form.requestSubmit();
+  };
+  const listen = (kind, answer) => {
+    document.addEventListener(kind, (event) => {
+      if (event.target.matches(".filters select")) answer(event.target);
+    });
+  };
+  document.addEventListener("pointerdown", () => {
+    lastKey = "";
+  });
+  document.addEventListener("keydown", (event) => {
+    lastKey = event.key;
+  });
+  listen("focusin", (select) => {
+    shown = select.value;
+  });
+  listen("change", (select) => {
+    if (["", "Enter"].includes(lastKey)) submit(select);
+  });
+  listen("keydown", (select) => {
+    if (lastKey === "Enter" && select.value !== shown) submit(select);
+  });
+  listen("focusout", (select) => {
+    if (select.value !== shown) submit(select);
   });
 }
 

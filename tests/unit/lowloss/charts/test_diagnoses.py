@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowloss.charts.diagnoses import _find_limit, draw_diagnosis
+from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.results import Cause, Curve, EvidenceState, Severity
 from lowloss.results.losses import RECIPE
 from tests.builders.diagnoses import (
@@ -50,8 +50,16 @@ def test_each_recipe_has_a_colour_and_training_is_dashed() -> None:
     ]
 
 
-@pytest.mark.parametrize(("peak", "is_cut"), [(1e31, True), (3e6, False)])
-def test_recipe_that_explodes_does_not_flatten_the_remedied_one(peak: float, is_cut: bool) -> None:
+@pytest.mark.parametrize(
+    ("peak", "ticks"),
+    [
+        (1e31, ["1e+05", "1e+06", "1e+07"]),
+        (3e6, ["1e+05", "3e+05", "1e+06", "3e+06"]),
+    ],
+)
+def test_recipe_that_explodes_does_not_flatten_the_remedied_one(
+    peak: float, ticks: list[str]
+) -> None:
     exploding = Curve(loss=(1e6, peak, None), val_loss=(1e6, peak, None))
     diagnosis = a_diagnosis(
         recipe_curve=exploding,
@@ -61,13 +69,9 @@ def test_recipe_that_explodes_does_not_flatten_the_remedied_one(peak: float, is_
 
     (chart, *_) = [figure.chart for figure in draw_diagnosis(diagnosis, RECIPE)]
 
-    scales = [tick for tick in texts(chart, "tick") if "e+" in tick]
-    assert max(map(float, scales), default=0.0) < 1e8
+    assert [tick for tick in texts(chart, "tick") if "e+" in tick] == ticks
     # A cross at the edge says that the recipe diverged.
     assert "diverged" in texts(chart, "tick")
-    heights = [float(mark.get("y1", "0")) for mark in parts(chart, "gridline")]
-    assert len(heights) > 1
-    assert is_cut == (_find_limit([exploding, a_curve(1e6, 1e5)]) < peak)
 
 
 def test_curves_in_other_units_say_so() -> None:

@@ -49,6 +49,16 @@ def test_format_of_clocks_leaves_dates_and_times_of_day() -> None:
     assert values_of(["1.5", "12"], date_format="%M:%S") == [1.5, 12]
 
 
+def test_times_of_day_in_a_file_of_minutes_stay_hours_in_rows_to_predict() -> None:
+    cells = ["1:10 ", "2:11 pm", "3:15 am", "4:20 pm"]
+    values, reader = read_named("x", cells, date_format="%M:%S")
+    again = ColumnReader(ParseOptions(), reader.decided)
+
+    assert values == [4200, 51_060, 11_700, 58_800]
+    assert read_columns([pl.Series("x", ["9:30"])], again)[0].to_list() == [34_200]
+    assert not reader.is_format_used
+
+
 def test_format_of_clocks_that_no_cell_has_is_told() -> None:
     unused = read_named("x", ["1.5"], date_format="%M:%S")[1]
     used = read_named("x", ["1:30"], date_format="%M:%S")[1]

@@ -10,6 +10,7 @@ from lowloss.inference.values import read_column
 from lowloss.tables.batches import read_columns
 from lowloss.tables.columns import ColumnReader
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.values import HEAD_ROWS
 from tests.unit.lowloss.tables.test_columns import codes_of, read_cells, values_of
 
 AS_CATEGORY = {"types": {"x": "category"}}
@@ -41,6 +42,17 @@ def test_one_code_of_a_country_is_told() -> None:
 )
 def test_mark_that_is_missing_among_numbers_is_no_level(others: list[str]) -> None:
     assert codes_of(REGIONS, others) == set()
+
+
+def test_mark_among_numbers_is_looked_for_in_all_rows() -> None:
+    rows = HEAD_ROWS + 50
+    levels = ["NA", "EU", "AS"] * rows
+    numbers = ["1.5"] * (rows - 1) + ["NA"]
+    reader = ColumnReader(ParseOptions())
+
+    read_columns([pl.Series("x", levels[:rows]), pl.Series("n", numbers)], reader)
+
+    assert reader.warnings == []
 
 
 def test_mark_that_was_named_as_missing_is_not_told() -> None:

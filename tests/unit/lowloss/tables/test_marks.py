@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,8 +16,8 @@ from tests.unit.lowloss.tables.test_columns import codes_of, values_of
 BARE = ["12.5", "7", "8.25", "9"]
 
 
-def read_again(cells: list[str], later: str) -> object:
-    reader = ColumnReader(ParseOptions())
+def read_again(cells: list[str], later: str, **options: Any) -> object:
+    reader = ColumnReader(ParseOptions(**options))
     read_columns([pl.Series("x", cells * 10)], reader)
     again = ColumnReader(ParseOptions(), reader.decided)
     return read_columns([pl.Series("x", [later])], again)[0].to_list()[0]
@@ -159,6 +160,30 @@ def test_letters_that_may_be_units_are_no_flags_of_few_numbers(cells: list[str])
     assert "marks_removed" not in codes_of([*FEW, *cells])
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["101", "101L", "102", "102H", "103", "104"],
+        ["12", "12H", "12L", "13", "14", "15"],
+        ["12H", "12L", "13", "14", "15", "16"],
+    ],
+    ids=str,
+)
+def test_houses_and_flats_with_letters_stay_different(cells: list[str]) -> None:
+    assert values_of(cells) == cells
+    assert "marks_removed" not in codes_of(cells)
+
+
+@pytest.mark.parametrize("others", [["101", "99"], ["101.5", "105"], ["101", "105 H"]], ids=str)
+def test_glued_flags_of_laboratories_are_left_off_where_all_stay_different(
+    others: list[str],
+) -> None:
+    cells = ["95", "97", "98", *others, "105H", "88L"]
+
+    assert values_of(cells)[-2:] == [105, 88]
+    assert codes_of(cells) == {"marks_removed"}
+
+
 def test_several_flags_of_eurostat_and_footnotes_of_encyclopedias_may_be_on_most_cells() -> None:
     assert values_of(["22.4 b", "10.0 p", "19.1 b", "1.4"]) == [22.4, 10, 19.1, 1.4]
     assert values_of(["592[2]", "253[3]", "732"]) == [592, 253, 732]
@@ -173,6 +198,24 @@ def test_type_number_leaves_all_flags_off() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1.5B", "200M", "300K"], [1.5e9, 2e8, 3e5]),
+        (["1.5 bn", "200 mn", "7"], [1.5e9, 2e8, 7]),
+        (["1.5 bn", "3 cr", "20 L"], [1.5e9, 3e7, 2e6]),
+        (["1.5B", "200M", "5*", "7 e"], [1.5e9, 2e8, 5, 7]),
+        (["5 B", "12 KB", "7"], [5, 12_000, 7]),
+        (["5 L", "7", "8 L"], [5, 7, 8]),
+    ],
+)
+def test_type_number_leaves_multiples(cells: list[str], values: list[float]) -> None:
+    typed = {"types": {"x": "number"}}
+
+    assert values_of(cells, **typed) == values
+    assert [read_again(cells, cell, **typed) for cell in cells] == values
+
+
+@pytest.mark.parametrize(
     "form",
     [
         *("np.float64({})", "numpy.float32({})", "tensor({})", "array({})", "Decimal('{}')"),
@@ -183,6 +226,7 @@ def test_numbers_as_python_shows_them_are_numbers(form: str) -> None:
     cells = [form.format(number) for number in ("12.4000", "0.5", "1e-05", "-3.", "nan")]
 
     assert values_of(cells) == [12.4, 0.5, 1e-5, -3, None]
+    assert codes_of(cells) == set()
     assert read_again(cells, form.format("7.25")) == 7.25
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lowloss.errors import TableRagged
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_csv
@@ -61,7 +62,26 @@ def test_comment_of_a_log_names_its_fields(mark: str, label: str) -> None:
 
     assert table.frame.columns == ["date", "time", "sc-status", "time-taken"]
     assert table.frame.height == 25
-    assert [w.code for w in table.warnings if w.code == "lines_skipped"] == ["lines_skipped"] * 2
+    assert [w.count for w in table.warnings if w.code == "lines_skipped"] == [3]
+
+
+@pytest.mark.parametrize("mark", [" ", "\t"])
+def test_comments_that_a_server_writes_at_each_start_are_left_out(mark: str) -> None:
+    rows = [mark.join(("2024-01-01", f"{h:02}:00:00", "200", f"{h}75")) for h in range(24)]
+    head = FIELDS.format("Fields")
+    table = read(head + "\n".join(rows) + "\n" + head + "\n".join(rows) + "\n#close")
+
+    assert table.frame.columns == ["date", "time", "sc-status", "time-taken"]
+    assert table.frame.rows() == table.frame.rows()[:24] * 2
+    assert [w.count for w in table.warnings if w.code == "lines_skipped"] == [5]
+
+
+def test_server_that_names_other_fields_at_a_later_start_is_told() -> None:
+    rows = "".join(f"2024-01-01 {h:02}:00:00 200 {h}75\n" for h in range(24))
+    head = FIELDS.format("Fields")
+
+    with pytest.raises(TableRagged, match=r"names other fields.*sc-bytes"):
+        read(head + rows + head.replace("sc-status", "sc-bytes") + rows)
 
 
 def test_comment_with_other_fields_than_the_rows_names_none() -> None:

@@ -11,16 +11,19 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from lowloss.results import AuditEntry
+from lowloss.results import AuditEntry, JobState
 from lowloss.spec import NewToken, Quotas, Scope
 from service.app import create_app
 from service.dashboard.access_pages import ACTIONS, QUOTA_LABELS, describe_action, describe_quotas
 from service.settings import Settings
 from service.store.database import Database
+from service.store.jobs import record_outcome
 from service.store.projects import create_project
+from service.store.queue import finish_job
 from service.store.schema import BrowserSessionRow
 from service.store.tokens import create_token
-from tests.builders.store import a_dataset
+from tests.builders.facts import some_insights
+from tests.builders.store import a_claim, a_dataset, a_job
 from tests.unit.service.api.conftest import URL
 
 PAGE = {"Accept": "text/html"}
@@ -118,6 +121,23 @@ def test_reader_is_offered_nothing_to_change_and_told_why_in_a_page(
     assert 'class="reads"' not in browser.get("/", headers=PAGE).text
 
 
+def test_reader_is_pointed_to_no_button(browser: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    insights = some_insights(next_space={"layers": 2}).model_dump(mode="json")
+    remarks = ["Continue it with the proposed space, insights.next_space."]
+    with store.transaction() as session:
+        record_outcome(session, fence, phase=None, insights=insights, remarks=remarks)
+        finish_job(session, fence, state=JobState.cancelled)
+        reader = create_token(session, NewToken(name="x", scope=Scope.read))
+
+    for secret, has_button in ((reader.secret, False), ("first", True)):
+        sign_in(browser, secret)
+        text = browser.get(f"/jobs/{job}", headers=PAGE).text
+        assert ("by the button below" in text) == has_button
+        assert ("Continue with layers 2<" in text) == has_button
+
+
 def test_program_has_no_session_to_see_another_project_in(browser: TestClient) -> None:
     answer = browser.post("/access/projects/vision/see", headers={"Authorization": "Bearer first"})
 
@@ -131,7 +151,13 @@ def test_program_has_no_session_to_see_another_project_in(browser: TestClient) -
         ("POST", "/login", 303, "signed in"),
         ("POST", "/v1/tokens/tok_1/revoke", 200, "revoked the token tok_1"),
         ("DELETE", "/v1/jobs/job_1", 204, "deleted the job job_1"),
-        ("POST", "/v1/jobs", 422, "was refused: POST /v1/jobs"),
+        ("POST", "/v1/jobs", 401, "was refused: POST /v1/jobs"),
+        ("POST", "/v1/jobs", 403, "was refused: POST /v1/jobs"),
+        ("POST", "/v1/jobs", 422, "failed (422): POST /v1/jobs"),
+        ("DELETE", "/v1/jobs/job_1", 404, "failed (404): DELETE /v1/jobs/job_1"),
+        ("POST", "/v1/jobs/job_1/pause", 409, "failed (409): POST /v1/jobs/job_1/pause"),
+        ("POST", "/v1/jobs", 500, "failed (500): POST /v1/jobs"),
+        ("POST", "/v1/other", 404, "failed (404): POST /v1/other"),
         ("POST", "/v1/other", 200, "POST /v1/other"),
     ],
 )

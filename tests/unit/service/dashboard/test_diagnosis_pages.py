@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import unescape
 from typing import Any
 
@@ -111,8 +112,15 @@ def test_diagnosis_is_gone_on_from(client: TestClient, store: Database) -> None:
     assert 'value="7"' in clone
     copied = json.loads(unescape(clone.split('data-copied="')[1].split('"')[0]))
     assert copied == {"name": "why", "budget": {"max_seconds": 7.0}, "seed": 3}
-    remedied = recipe_of(client.get(f"/diagnose?from={job}&remedied=true").text)
-    assert remedied["scale_target"] == "standard"
+    remedied = client.get(f"/diagnose?from={job}&remedied=true").text
+    assert recipe_of(remedied)["scale_target"] == "standard"
+    # Another target, and the table read anew, keep that it is the remedied one.
+    (by_target,) = re.findall(r'data-go="([^"]+)"', remedied)
+    (by_reading,) = re.findall(r'data-next="([^"]+dataset=\{id\}[^"]*)"', remedied)
+    address = unescape(by_reading).replace("{id}", client.get(f"/v1/jobs/{job}").json()["dataset"])
+    for later in (unescape(by_target) + "y", address):
+        assert recipe_of(client.get(later).text)["scale_target"] == "standard"
+    assert "remedied" not in clone
 
 
 def test_clone_of_several_targets_has_them_ticked(client: TestClient, store: Database) -> None:

@@ -51,6 +51,13 @@ def test_fixed_value_is_a_range_of_one() -> None:
     [
         ({"name": "n", "budget": {"max_trials": 3}, "features": {"exclude": ["a"]}}, {}, {}),
         ({"final": {"members": 2}}, {"final": {"members": 2}}, {}),
+        ({"seed": 3, "validation": {"seed": 3}}, {}, {}),
+        ({"seed": 3, "validation": {"seed": 4}}, {"validation": {"seed": 4}}, {}),
+        (
+            {"seed": 3, "validation": {"seed": 3, "fraction": 0.3}},
+            {"validation": {"fraction": 0.3}},
+            {},
+        ),
         (
             {"budget": {"max_trials": 3, "target_value": 0.5}},
             {"budget": {"target_value": 0.5}},

@@ -84,6 +84,18 @@ def test_lists_tell_a_job_from_the_one_that_it_continues(
     assert "trial 1 again" in trial
 
 
+def test_job_names_those_that_it_learns_from(client: TestClient, store: Database) -> None:
+    teachers = [a_job(store), a_job(store)]
+    job = a_job(store, warm_start_from=teachers)
+
+    text = client.get(f"/jobs/{job}").text
+
+    for teacher in teachers:
+        short = teacher.removeprefix("job_")[:8]
+        assert f'<a href="/jobs/{teacher}" title="{teacher}">job {short}…</a>' in text
+    assert "that it continues" not in text
+
+
 def test_trials_that_are_not_there_are_no_table(client: TestClient, store: Database) -> None:
     job = a_job(store)
     address = f"/jobs/{job}/trials"
@@ -108,16 +120,40 @@ def test_search_goes_on_beyond_the_ends_that_its_best_trials_lie_at(
         "layers": 2,
     }
     insights = some_insights(next_space=space).model_dump(mode="json")
+    remark = "Continue the job with the proposed space, insights.next_space."
     with store.transaction() as session:
-        record_outcome(session, fence, phase=None, insights=insights, remarks=["They lie there."])
+        record_outcome(session, fence, phase=None, insights=insights, remarks=[remark])
+    # No button is drawn while it runs, so none is named.
+    assert remark in client.get(f"/jobs/{job}").text
+    with store.transaction() as session:
         finish_job(session, fence, state=JobState.cancelled)
 
     text = html.unescape(client.get(f"/jobs/{job}").text)
 
+    assert "Continue the job with the proposed space, by the button below." in text
     assert "Continue with patience from 15 to 25, batch size 32 or 64, layers 2<" in text
     changes = json.dumps({"search_space": space, "name": "first, continued"})
     assert changes in text
     assert client.post(f"/v1/jobs/{job}/continue", json=json.loads(changes)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("state", "is_told"), [(TrialState.pruned, False), (TrialState.completed, True)]
+)
+def test_far_worse_trials_are_told_below_dots_only_where_one_is_a_dot(
+    client: TestClient, store: Database, *, state: TrialState, is_told: bool
+) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number in range(1, 13):
+        a_trial(store, fence, number, score=1 + number / 100, learning_rate=number / 1000)
+    a_trial(store, fence, 13, state=state, score=1e6)
+
+    text = client.get(f"/jobs/{job}").text
+
+    assert "far worse trials to scale" in text
+    assert "Each dot is a completed trial" in text
+    assert ("completed trial. Far worse ones stand at the edge." in text) == is_told
 
 
 def test_job_says_of_which_dataset_it_is(client: TestClient, store: Database) -> None:
