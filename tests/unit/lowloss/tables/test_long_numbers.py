@@ -32,7 +32,7 @@ def test_ids_that_no_number_holds_stay_text_and_are_told() -> None:
     assert (warning.code, warning.column) == ("digits_lost", "x")
     assert warning.count == len(IDS) - len(exact)
     assert warning.rows == tuple(row for row in range(1, 6) if row not in exact)
-    assert "category" in warning.detail
+    assert "read as text" in warning.detail
     assert "number" in str(warning.fix)
 
 
