@@ -50,6 +50,7 @@ from lowloss.tables.notation import (
 from lowloss.tables.number_remarks import tell_numbers, warn_of_approximations, warn_of_mark
 from lowloss.tables.numbers import (
     Numbers,
+    drop_slips,
     find_proof,
     has_leading_zeros,
     read_commas,
@@ -64,6 +65,7 @@ from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.repeated_marks import drop_repeated_marks
 from lowloss.tables.seasons import are_seasons
 from lowloss.tables.serials import find_serials, says_date
+from lowloss.tables.slips import drop_slipped
 
 DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
 READABLE = 0.95
@@ -134,7 +136,7 @@ class ColumnReader:
             notation = resolve(doubt.mark, witness or doubt.guess_decimal())
             if witness is None:
                 self.warnings.append(warn_of_mark(text, doubt.mark, notation))
-            return self._finish_numbers(text, doubt.numbers, notation)
+            return self._finish_numbers(text, drop_slips(doubt.numbers, witness), notation)
         mark = find_mark(text)
         votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
         order = find_majority(votes)
@@ -276,7 +278,7 @@ class ColumnReader:
         """Read what is neither plain nor text, in the way that reads the most cells."""
         tidy = tidy_numbers(text)
         tidy = tidy.set(find_missing(tidy), None)
-        tidy = tidy if kind else drop_repeated_marks(tidy)
+        tidy = drop_slipped(tidy if kind else drop_repeated_marks(tidy), self.options)
         present = tidy.count()
         if not present:
             return text
