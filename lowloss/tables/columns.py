@@ -78,8 +78,7 @@ class ColumnReader:
 
     `earlier` are the readings of columns that another file decided; `decided` are those of this
     file. `words` are the words of each column of booleans, that of false first. `marks` and
-    `orders` count the columns that prove a decimal mark, or the order of dates with a mark; in
-    `unreadable` rows some cell is missing because it could not be read.
+    `orders` count the columns that prove a decimal mark, or the order of dates with a mark.
     """
 
     options: ParseOptions
@@ -89,7 +88,6 @@ class ColumnReader:
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
     marks: Counter[Mark] = field(default_factory=Counter)
     orders: Counter[tuple[str, Order]] = field(default_factory=Counter)
-    unreadable: pl.Series | None = None
     is_format_used: bool = False
 
     def read(self, column: pl.Series) -> pl.Series | Doubt:
@@ -393,7 +391,6 @@ class ColumnReader:
             self.warnings.append(
                 remarks.warn_of_unreadable(text, odd, noun, is_training=not self.earlier)
             )
-            self.unreadable = odd if self.unreadable is None else self.unreadable | odd
 
 
 WHOLE = Reading(kind="number")
