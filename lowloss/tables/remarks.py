@@ -160,9 +160,22 @@ def _warn_of_years_first(text: pl.Series) -> Iterator[TableWarning]:
         "ambiguous_dates",
         text,
         text.is_not_null(),
-        detail="{name} was read with the year first, such as {example}: the first numbers are few, "
-        "and the last ones as many as days; nothing else in the file proves it",
+        detail="{name} was read with the year first, such as {example}, as it has fewer first than "
+        "last numbers, or years to come if not; nothing else in the file proves it",
         fix=f"set date_format to {pattern} if the day comes first",
+    )
+
+
+def _warn_of_years_last(text: pl.Series) -> TableWarning:
+    """Say that years of two digits were read last, and may as well be first."""
+    pattern = find_format(text, "yymd") or "%y-%m-%d"
+    return warn(
+        "ambiguous_dates",
+        text,
+        text.is_not_null(),
+        detail="{name} was read with the year last, such as {example}; nothing in the file proves "
+        "that it is not first",
+        fix=f"set date_format to {pattern} if the year comes first",
     )
 
 
@@ -209,6 +222,8 @@ def tell_dates(text: pl.Series, reading: DateReading) -> Iterator[TableWarning]:
     values, is_noted = reading.values, reading.is_noted
     if reading.order == "yymd" and not is_monotonic(values):
         yield from _warn_of_years_first(text)
+    if reading.may_have_years_first:
+        yield _warn_of_years_last(text)
     yield from warn_of_years(text, values)
     if (letters := tell_letters(text, values)) is not None:
         yield letters
