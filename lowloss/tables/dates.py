@@ -140,8 +140,8 @@ def read_dates(text: pl.Series) -> list[DateReading]:
     if best and not any(is_monotonic(reading.values) for reading in best):
         short = _read_short_years(text)
         if short.count():
-            most = [r.values for r in best if r.readable == _count(best)]
-            is_first = weigh_years_first(short, most, text.count())
+            fitting = [r.values for r in best if r.readable == _count(best)]
+            is_first = weigh_years_first(short, fitting, text.count())
             if is_first:
                 return [DateReading("yymd", short)]
             may_be = is_first is None

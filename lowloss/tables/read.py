@@ -75,14 +75,13 @@ def read_csv(
     del text  # its bytes: the strings are a copy of them
     strings, names, positions = _name_columns(strings, names, warnings)
     by_position = dict(zip(positions, strings.columns, strict=True))
-    sheet = sheet or SheetColumns()
-    warnings += sheet.warn(by_position)
+    warnings += (sheet := sheet or SheetColumns()).warn(by_position)
     is_training = earlier is None
     if is_training:
         check_types(options, strings.columns)
-    header = names if has_header else None
     rows = NumberedRows(unwrap_texts(strings))
     del strings
+    header = names if has_header else None
     rows = drop_odd_rows(rows, warnings, header=header, is_training=is_training)
     numbers = rows.numbers if is_training else None
     # The list is emptied from its end, and the frame must not hold what is read.

@@ -29,12 +29,12 @@ def weigh_years_first(short: pl.Series, others: Sequence[pl.Series], present: in
 
     `short` are the dates so read, `others` those read otherwise, none of which rise or fall.
     """
-    most = max(other.count() for other in others)
-    if short.count() < most:
+    best = max(other.count() for other in others)
+    if short.count() < best:
         return False
     if is_monotonic(short) or shows_years_first(short):
         return True
-    if short.count() - most > FEW * present:
+    if short.count() - best > FEW * present:
         return short.count() == present
     readings = (short, *others)
     firsts = [are_first_days(dates) for dates in readings]
