@@ -63,7 +63,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.repeated_marks import drop_repeated_marks
-from lowloss.tables.seasons import are_seasons
+from lowloss.tables.seasons import are_seasons, may_be_seasons, warn_of_possible_seasons
 from lowloss.tables.serials import find_serials, says_date
 from lowloss.tables.slips import drop_slipped
 
@@ -340,7 +340,11 @@ class ColumnReader:
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
-        return [] if kind is None and are_seasons(tidy) else read_noted_dates(tidy)
+        if kind is None and are_seasons(tidy):
+            return []
+        if kind is None and may_be_seasons(tidy):
+            self.warnings.append(warn_of_possible_seasons(tidy))
+        return read_noted_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""

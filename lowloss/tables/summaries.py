@@ -11,10 +11,10 @@ from lowloss.results import TableWarning
 from lowloss.tables.numbered import NumberedRows, make_row_warning
 from lowloss.tables.values import is_value
 
-LEAST = re.compile(r"min(?:imum)?|mínimo|minimo", re.IGNORECASE)
-LARGEST = re.compile(r"max(?:imum)?|máximo|massimo", re.IGNORECASE)
+LOW = re.compile(r"min(?:imum)?|mínimo|minimo", re.IGNORECASE)
+HIGH = re.compile(r"max(?:imum)?|máximo|massimo", re.IGNORECASE)
 SUMMARY = re.compile(
-    rf"(?:{LEAST.pattern}|{LARGEST.pattern}|std|stdev|sd|stabw|standardabweichung"
+    rf"(?:{LOW.pattern}|{HIGH.pattern}|std|stdev|sd|stabw|standardabweichung"
     r"|écart[- ]type|var|variance|count|n|anzahl|nombre)\.?\s*:?",
     re.IGNORECASE,
 )
@@ -46,7 +46,7 @@ def drop_summaries(
     if len(labels) > MAX_SHARE * strings.height:
         return rows
     column = strings.to_series(position)
-    are_bounds = any(map(LEAST.match, names)) and any(map(LARGEST.match, names))
+    are_bounds = any(map(LOW.match, names)) and any(map(HIGH.match, names))
     if column.str.strip_chars().is_in(names).sum() > len(names):
         return rows
     if not (are_bounds or any(map(is_total, names))):
@@ -94,12 +94,12 @@ def _are_true(
         numbers = _to_numbers(body.to_series(position))
         if numbers.count() < MOSTLY * body.height:
             continue
-        least, largest = numbers.min(), numbers.max()
+        low, high = numbers.min(), numbers.max()
         for row, _, name in labels:
             number = _to_numbers(strings.to_series(position)[row : row + 1])[0]
-            if LEAST.match(name) and (number is None or number > least):
+            if LOW.match(name) and (number is None or number > low):
                 return False
-            if LARGEST.match(name) and (number is None or number < largest):
+            if HIGH.match(name) and (number is None or number < high):
                 return False
             is_seen |= number is not None
     return is_seen
