@@ -38,8 +38,8 @@ def are_seasons(text: pl.Series) -> bool:
         return False
     step, count = counts.sort("count", descending=True).row(0)
     distinct = text.filter(steps == step).n_unique()
-    is_named = re.search(NAME, text.name) is not None
-    needed = 1 if is_named else MIN_SEASONS if step == 1 else MIN_STEPS
+    has_name = re.search(NAME, text.name) is not None
+    needed = 1 if has_name else MIN_SEASONS if step == 1 else MIN_STEPS
     return count >= SHARE * text.count() and distinct >= needed
 
 
