@@ -43,10 +43,10 @@ def _weigh(words: list[bytes], encoding: str, letters: str) -> float | None:
     # Hebrew and Arabic have no capitals.
     if not any(text[0].isupper() and text[1:].islower() for text in formed):
         return None
-    found = list(_find_letters(formed))
-    if len(set(found)) < MIN_LETTERS:
+    letter_list = list(_find_letters(formed))
+    if len(set(letter_list)) < MIN_LETTERS:
         return None
-    return sum(-math.log(letters.index(letter) + 3) for letter in found) / len(found)
+    return sum(-math.log(letters.index(letter) + 3) for letter in letter_list) / len(letter_list)
 
 
 def _find_letters(texts: list[str]) -> Iterator[str]:

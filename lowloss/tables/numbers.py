@@ -52,7 +52,7 @@ QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
 WRAPPED = (
     r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)"
-    r"\(\s*'?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))'?(?:,.*)?\)$"
+    r"\(\s*(?:'|\[+)?([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))(?:'|\]+)?(?:,\s*[a-z_]+=.*)?\)$"
 )
 """A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
 PLAINLY = (
