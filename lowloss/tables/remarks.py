@@ -36,6 +36,9 @@ NO_SILENCE = r"(?i)inf|∞|<|ove?r|bdl|bloq|detected|!"
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
+SEVERAL = r"^\d{1,2}(?:[,;] ?\d{1,2}){2,}$"
+"""Several answers to one question: `1,2,3`."""
+
 
 def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
     """Say that numbers with leading zeros are a category."""
@@ -118,12 +121,15 @@ def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str, *, kind: str) -> T
     """
     is_odd = odd & ~find_missing(text)
     odd = is_odd if is_odd.any() else odd
+    advice = f"mend them, name them in null_values, or set the column's type to {kind}"
+    if text.filter(odd).str.contains(SEVERAL).all():
+        advice = "put each of several answers into a column of its own, if they are such"
     return warn(
         "mixed_cells",
         text,
         odd,
         detail=f"{{count}}, such as {{example}}, are no {noun}: {{name}} was read as text",
-        fix=f"mend them, name them in null_values, or set the column's type to {kind}",
+        fix=advice,
     )
 
 
