@@ -16,7 +16,7 @@ from lowloss.tables.evidence import (
 
 NEXT_YEAR = 2027
 """The first year of which few tables have dates: a constant, as a table is read alike every year.
-Of the days of months read as years, a sixth are later ones."""
+Of the days of months read as years, a sixth are later ones, so that of `MIN_DATES` some are."""
 FEW = 0.05
 """The share of the dates up to which some that are odd are taken for mistakes."""
 MIN_FIRSTS, MIN_YEARS = 3, 2
@@ -41,7 +41,7 @@ def weigh_years_first(short: pl.Series, others: Sequence[pl.Series], present: in
     if sum(firsts) == 1:
         return firsts[0]
     later = [(dates.dt.year() >= NEXT_YEAR).sum() for dates in readings]
-    if 0 in later and max(later) > FEW * present:
+    if short.n_unique() >= MIN_DATES and 0 in later and max(later) > FEW * present:
         return later[0] == 0 if 0 in (later[0], max(later[1:])) else None
     return False if _shows_days_first(short, others) else None
 

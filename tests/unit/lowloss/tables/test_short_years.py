@@ -113,3 +113,10 @@ def test_dates_that_nothing_shows_are_read_day_first_and_told() -> None:
     assert "%y.%m.%d" in warning.fix
     assert codes_of(cells[:7]) == set()
     assert values_of(cells, date_format="%y.%m.%d") != days
+
+
+def test_few_dates_to_come_do_not_put_years_first() -> None:
+    days = spread(range(2024, 2031), range(1, 26), count=12)
+    cells = [day.strftime("%d.%m.%y") for day in days]
+
+    assert values_of(cells) == days
