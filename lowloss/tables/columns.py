@@ -51,6 +51,7 @@ from lowloss.tables.notation import (
 from lowloss.tables.number_remarks import tell_numbers, warn_of_approximations, warn_of_mark
 from lowloss.tables.numbers import (
     Numbers,
+    drop_slips,
     find_proof,
     has_leading_zeros,
     read_commas,
@@ -62,8 +63,9 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.repeated_marks import drop_repeated_marks
-from lowloss.tables.seasons import are_seasons
+from lowloss.tables.seasons import are_seasons, may_be_seasons, warn_of_possible_seasons
 from lowloss.tables.serials import find_serials, says_date
+from lowloss.tables.slips import drop_slipped
 
 DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
 READABLE = 0.95
@@ -76,8 +78,7 @@ class ColumnReader:
 
     `earlier` are the readings of columns that another file decided; `decided` are those of this
     file. `words` are the words of each column of booleans, that of false first. `marks` and
-    `orders` count the columns that prove a decimal mark, or the order of dates with a mark; in
-    `unreadable` rows some cell is missing because it could not be read.
+    `orders` count the columns that prove a decimal mark, or the order of dates with a mark.
     """
 
     options: ParseOptions
@@ -87,7 +88,6 @@ class ColumnReader:
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
     marks: Counter[Mark] = field(default_factory=Counter)
     orders: Counter[tuple[str, Order]] = field(default_factory=Counter)
-    unreadable: pl.Series | None = None
     is_format_used: bool = False
 
     def read(self, column: pl.Series) -> pl.Series | Doubt:
@@ -134,7 +134,7 @@ class ColumnReader:
             notation = resolve(doubt.mark, witness or doubt.guess_decimal())
             if witness is None:
                 self.warnings.append(warn_of_mark(text, doubt.mark, notation))
-            return self._finish_numbers(text, doubt.numbers, notation)
+            return self._finish_numbers(text, drop_slips(doubt.numbers, witness), notation)
         mark = find_mark(text)
         votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
         order = find_majority(votes)
@@ -276,7 +276,7 @@ class ColumnReader:
         """Read what is neither plain nor text, in the way that reads the most cells."""
         tidy = tidy_numbers(text)
         tidy = tidy.set(find_missing(tidy), None)
-        tidy = tidy if kind else drop_repeated_marks(tidy)
+        tidy = drop_slipped(tidy if kind else drop_repeated_marks(tidy), self.options)
         present = tidy.count()
         if not present:
             return text
@@ -340,7 +340,11 @@ class ColumnReader:
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
-        return [] if kind is None and are_seasons(tidy) else read_noted_dates(tidy)
+        if kind is None and are_seasons(tidy):
+            return []
+        if kind is None and may_be_seasons(tidy):
+            self.warnings.append(warn_of_possible_seasons(tidy))
+        return read_noted_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""
@@ -391,7 +395,6 @@ class ColumnReader:
             self.warnings.append(
                 remarks.warn_of_unreadable(text, odd, noun, is_training=not self.earlier)
             )
-            self.unreadable = odd if self.unreadable is None else self.unreadable | odd
 
 
 WHOLE = Reading(kind="number")

@@ -15,7 +15,6 @@ from lowloss.tables.dialect import (
     Record,
     detect_delimiter,
     detect_quote,
-    has_one_column,
     is_header,
     read_sep_line,
 )
@@ -45,6 +44,7 @@ from lowloss.tables.preambles import (
     warn_of_preamble,
 )
 from lowloss.tables.records import Records, split_records
+from lowloss.tables.single_columns import cut_single_column
 from lowloss.tables.values import are_mostly_values, is_value
 
 COMMENT = ("#", "//", "%%")
@@ -89,7 +89,8 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     delimiter = options.delimiter or delimiter
     if delimiter is None and options.header is None and (pairs := read_pairs(data, warnings)):
         data, delimiter = pairs, ","
-    delimiter = delimiter or _find_one_column(data, options, warnings)
+    column = cut_single_column(data, options.decimal, warnings) if delimiter is None else None
+    data, delimiter = (data, delimiter) if column is None else (column, ";")
     ruler, others = cut_ruler(data)
     records, dialect = _split(others, delimiter, options.quote)
     if ruler and _find_width(records) == 1:
@@ -111,26 +112,6 @@ def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Recor
     delimiter = delimiter or detect_delimiter(data, quote)
     records = split_records(data, delimiter, quote)
     return records, Dialect("\t" if delimiter == BLANKS else delimiter, quote)
-
-
-def _find_one_column(
-    data: bytes, options: ParseOptions, warnings: list[TableWarning]
-) -> str | None:
-    """Return a delimiter that no line has where each is one number with a decimal comma."""
-    if not has_one_column(data, options.decimal):
-        return None
-    example = data.split(b"\n", 2)[1].decode()
-    warnings.append(
-        TableWarning(
-            code="one_column",
-            count=1,
-            example=example,
-            detail=f"each line has one comma, as in {example!r}: read as the decimal mark of one "
-            "column",
-            fix="give delimiter=, if there are two columns",
-        )
-    )
-    return ";"
 
 
 def _lay_out(
@@ -329,11 +310,13 @@ def _trim_rows(
         count = int(excess[index])
         line = body.data[starts[index] : body.ends[index] - 1]
         if count < 0 or not line.endswith(mark * count):
+            is_one = width == 2 and body.fields[index] == 1 and is_value(line.decode())
+            commas = ", or decimal=, if each line is one number" if is_one else ""
             raise TableRagged(
                 f"line {find_line(int(index), body.text(int(index)))} has {body.fields[index]} "
                 f"fields; the header has {width}",
                 fix="give every line as many fields as the header, quote fields that hold "
-                "delimiters, or give skip_rows if the table begins below",
+                f"delimiters, or give skip_rows if the table begins below{commas}",
             )
         pieces += [body.data[start : body.ends[index] - 1 - count], b"\n"]
         start = int(body.ends[index])

@@ -21,7 +21,8 @@ def find_format(text: pl.Series, order: Order) -> str | None:
         return None
     day, month = ("%m", "%d") if order == "mdy" else ("%d", "%m")
     year = "%Y" if len(match["year"]) == 4 else "%y"
-    pattern = f"{day}{match['first']}{month}{match['second']}{year}"
+    parts = ("%y", "%m", "%d") if order == "yymd" else (day, month, year)
+    pattern = f"{parts[0]}{match['first']}{parts[1]}{match['second']}{parts[2]}"
     if match["gap"]:
         seconds = ":%S" if match["second_of"] else ""
         half = match["half"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
@@ -16,8 +16,8 @@ from lowloss.tables.evidence import (
     has_even_steps,
     is_monotonic,
     is_once_a_month,
-    shows_years_first,
 )
+from lowloss.tables.short_years import are_first_days, weigh_years_first
 from lowloss.tables.table import POLARS_FAULTS
 from lowloss.wording import describe_error
 
@@ -87,21 +87,22 @@ MIN_POINTED = 8
 """So many different numbers look so by chance in one of 10 million columns."""
 SAMPLE_DATES, HEAD_DATES = 500, 200
 """How many texts show how dates are written, and whether words stand around them."""
-MIN_FIRSTS, MIN_YEARS = 3, 2
-"""In several years, first days of so many months are hardly the first days of one January after the
-other."""
 PIVOT = 69
 """Years of two digits from this on are of the 20th century, as POSIX has it."""
 
 
 @dataclass(frozen=True)
 class DateReading:
-    """Dates in one order, or a format; null where a text is none; `is_noted` where a note was."""
+    """Dates in one order, or a format; null where a text is none; `is_noted` where a note was.
+
+    They `may_have_years_first` where nothing shows that the year is last.
+    """
 
     order: Order
     values: pl.Series
     is_formatted: bool = False
     is_noted: pl.Series | None = None
+    may_have_years_first: bool = False
 
     @property
     def readable(self) -> int:
@@ -138,8 +139,13 @@ def read_dates(text: pl.Series) -> list[DateReading]:
             best = tidied if _count(tidied) > _count(best) else best
     if best and not any(is_monotonic(reading.values) for reading in best):
         short = _read_short_years(text)
-        if short.count() >= _count(best) and (is_monotonic(short) or shows_years_first(short)):
-            return [DateReading("yymd", short)]
+        if short.count():
+            fitting = [r.values for r in best if r.readable == _count(best)]
+            is_first = weigh_years_first(short, fitting, text.count())
+            if is_first:
+                return [DateReading("yymd", short)]
+            may_be = is_first is None
+            return [replace(reading, may_have_years_first=may_be) for reading in best]
     if not best and text.str.contains(PADDED_SHORT_YEAR_FIRST).all():
         short = _read_short_years(text)
         if short.null_count() == text.null_count() and short.n_unique() >= MIN_ORDERED:
@@ -235,12 +241,7 @@ def choose_order(readings: list[DateReading]) -> list[DateReading]:
 
 def choose_firsts(readings: Sequence[DateReading]) -> Order | None:
     """Return the order in which all dates are first days of several months, if it is one."""
-    orders: list[Order] = []
-    for reading in readings:
-        days = reading.values.drop_nulls().dt
-        is_long = days.month().n_unique() >= MIN_FIRSTS and days.year().n_unique() >= MIN_YEARS
-        if is_long and find_days(reading.values) == [1]:
-            orders.append(reading.order)
+    orders = [reading.order for reading in readings if are_first_days(reading.values)]
     return orders[0] if len(orders) == 1 else None
 
 

@@ -35,8 +35,7 @@ SERVER_TIME = re.compile(r"\[\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2}(?: [+
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
 WHOLE, DIGITS = re.compile(r"[-+]?\d+"), re.compile(r"\d+")
-DECIMAL_COMMA, MIN_DECIMALS = re.compile(r"[-+]?\d+,\d+"), 3
-"""A number alone in a line, and how many such lines below a name are one column."""
+YEARS = range(1800, 2101)
 MIN_NAMES = 3
 """Fewer whole numbers need not rise or fall to be names, such as years."""
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
@@ -152,19 +151,6 @@ def detect_delimiter(data: bytes, quote: str) -> str:
         if _is_worse_than_blanks(best, blanks) and _are_blanks_delimiters(text, blanks):
             return BLANKS
     return best.delimiter if best else ","
-
-
-def has_one_column(data: bytes, decimal: str | None) -> bool:
-    """Return whether each line is one number with a decimal comma, below a name.
-
-    Without a name it may be two numbers, unless that is the `decimal` mark.
-    """
-    first, *below = take_sample(data).decode("utf-8", errors="replace").strip("\n").split("\n")
-    name = first.strip('"')
-    is_name = not any(mark in name for mark in DELIMITERS) and not is_value(name)
-    if not is_name and not (decimal == "," and DECIMAL_COMMA.fullmatch(first)):
-        return False
-    return len(below) >= MIN_DECIMALS and all(map(DECIMAL_COMMA.fullmatch, below))
 
 
 def split_sample(text: str, delimiter: str, quote: str) -> Split:
@@ -377,9 +363,27 @@ def _may_be_names(cells: list[str]) -> bool:
 
 
 def _may_count(cells: list[str], below: list[Record]) -> bool:
-    """Return whether whole numbers may be names, such as years: none twice, rising or falling."""
+    """Return whether whole numbers may be names, such as years: none twice, rising or falling.
+
+    Two alone are none where they lie among whole numbers below: they always rise or fall.
+    """
     if len(below) < 3:
         return True
     numbers = [int(cell) for cell in cells]
+    if len(cells) == 2 == len(below[0]) and _are_two_values(numbers, below):
+        return False
     rising = sorted(set(numbers))
     return numbers in (rising, rising[::-1])
+
+
+def _are_two_values(numbers: Sequence[int], below: Sequence[Record]) -> bool:
+    """Return whether two numbers that neither count up nor are years lie among those below."""
+    if abs(numbers[1] - numbers[0]) <= 1 or all(number in YEARS for number in numbers):
+        return False
+    columns = [[row[position].strip() for row in below] for position in range(2)]
+    if not all(cell.isdigit() for column in columns for cell in column):
+        return False
+    return all(
+        min(map(int, column)) <= number <= max(map(int, column))
+        for number, column in zip(numbers, columns, strict=True)
+    )

@@ -63,8 +63,8 @@ WORDS = (
 PACE = re.compile(r"(?:^|[^a-z])(?:pace|split|lap)(?:$|[^a-z])", re.IGNORECASE)
 """A name of minutes and seconds."""
 WRITTEN_FORM = re.compile(
-    r"(?:^|[^a-z:])(?:m{1,2}|min(?:s|utes?|uten)?)\s?:\s?(?:s{1,2}|sec(?:s|onds?)?|sek(?:unden)?)"
-    r"(?:$|[^a-z])",
+    r"(?:^|[^a-z:])(?:(?:m{1,2}|min(?:s|utes?|uten)?)\.?\s?:\s?(?:s{1,2}|sec(?:s|onds?)?|sek(?:unden)?)"
+    r"|(?<!h_)mm_ss)(?:$|[^a-z])",
     re.IGNORECASE,
 )
 """A name that says how its times are written: `TOI (mm:ss)`, and not `hh:mm:ss`."""

@@ -13,10 +13,10 @@ PLAIN = rf"^{NUMBER}$"
 MARKED = (
     rf"^(?P<number>{NUMBER})\s*"
     r"(?P<mark>\*{1,3}|[†‡§¹²³⁴]{1,3}|\([a-z]{1,2}\)|\[(?:[a-z]|\d{1,2})\]"
-    r"|[bcdefnprsuz]{1,2}|(?:\*\s?)?(?:HH?|LL?)|[UJEBQ]|est\.?)$"
+    r"|[bcdefnprsuz]{1,2}|bep|(?:\*\s?)?(?:HH?|LL?)|[UJEBQ]|est\.?)$"
 )
 """A number with such a mark behind it."""
-FLAG = r"\d\)?\s?%?\s?(?:\*\s?)?([a-z]{1,2}|HH?|LL?|[UJEBQ]|est\.?)$"
+FLAG = r"\d\)?\s?%?\s?(?:\*\s?)?([a-z]{1,2}|bep|HH?|LL?|[UJEBQ]|est\.?)$"
 GLUED = r"\d(?:[a-z]{1,2}|[EBQ])$"
 """Letters without a blank before them: `1.9d` may have a unit, and `12B` be a house."""
 GLUED_FLAG, DECIMALS = r"\d(?:HH?|LL?)$", r"\d[.,]\d"
@@ -24,7 +24,8 @@ GLUED_FLAG, DECIMALS = r"\d(?:HH?|LL?)$", r"\d[.,]\d"
 LISTED = r"\[\w{1,2}\]$"
 """The mark of a footnote as encyclopedias write it, which nothing else is."""
 EUROSTAT, LABORATORY = frozenset("bperu"), frozenset(("H", "HH", "L", "LL"))
-SINGLE = EUROSTAT | frozenset(("U", "J", "E", "B", "Q", "est", "est."))
+JOINED = frozenset(("be", "bp", "bu", "ep", "eu", "pu", "bep"))
+SINGLE = EUROSTAT | JOINED | frozenset(("U", "J", "E", "B", "Q", "est", "est."))
 """Flags, of which one shows that such letters are no units: of Eurostat's beside another one, or
 among numbers of the same size, as `50 p` may be pence; so those of laboratories for what is below a
 limit, or estimated."""
@@ -59,7 +60,7 @@ def find_footnotes(tidy: pl.Series, *, are_numbers: bool = False) -> pl.Series |
     is_plain = tidy.str.contains(PLAIN).fill_null(value=False)
     present = tidy.count()
     flags = set(flag.filter(is_noted).drop_nulls())
-    is_sure = len(flags) > 1 and flags <= EUROSTAT
+    is_sure = len(flags) > 1 and flags <= EUROSTAT | JOINED
     is_sure |= tidy.filter(is_noted).str.contains(LISTED).all()
     mostly = FEW_PLAIN if is_sure else MOSTLY
     if is_plain.sum() < mostly * present or (is_plain | is_noted).sum() < SHARE * present:
@@ -74,7 +75,8 @@ def _are_flags(tidy: pl.Series, flag: pl.Series) -> bool:
         return True
     if SINGLE.isdisjoint(letters):
         return False
-    has_several = len(letters) > 1 and not EUROSTAT.isdisjoint(letters)
+    are_eurostat = not EUROSTAT.isdisjoint(letters) or letters <= JOINED
+    has_several = len(letters) > 1 and are_eurostat
     return has_several or _are_alike(tidy, flag.is_not_null())
 
 

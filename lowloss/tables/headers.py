@@ -108,7 +108,9 @@ def _are_names(cells: Sequence[str]) -> bool:
     if len(numbers) >= MANY_NUMBERS and is_sorted:
         return True
     is_year = all(number in YEARS for number in numbers)
-    return all(cell.isdigit() for cell in cells) and (is_year or len(set(steps)) == 1)
+    # Two have one step, whatever they are.
+    are_counted = len(set(steps)) == 1 and (len(steps) > 1 or abs(steps[0]) == 1)
+    return all(cell.isdigit() for cell in cells) and (is_year or are_counted)
 
 
 def join_two_lines(records: Sequence[Record]) -> TwoLines | None:

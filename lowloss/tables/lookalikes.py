@@ -47,7 +47,9 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
         return None
     if are_phones(text) or _are_lettered(text.filter(is_alike)) or _are_postal(text):
         return None
-    forms = text.filter(is_alike).str.replace_all(DIGITS, "9").value_counts(sort=True)
+    # Named here: a column may be called `count`, as the counts are.
+    written = text.filter(is_alike).str.replace_all(DIGITS, "9").alias("form")
+    forms = written.value_counts(sort=True)
     if forms["count"].head(MAX_FORMS).sum() < SHARE * present:
         return None
     if len(forms) == 1 and is_alike.sum() == present:

@@ -62,7 +62,8 @@ class MarkLevels:
             self.of_values.update(text.filter(text.is_in(LEVEL_MARKS)).unique().to_list())
             return
         stripped = strip(column)
-        marks = stripped.filter(stripped.is_in(LEVEL_MARKS)).value_counts(name="n")
+        # Named here: a column may be called `count`, as the counts are.
+        marks = stripped.filter(stripped.is_in(LEVEL_MARKS)).alias("mark").value_counts()
         for mark, count in marks.iter_rows():
             if mark not in self.null_values and _may_be_level(mark, count, values):
                 self.doubtful.append((mark, _warn_of_mark(stripped, mark, values)))

@@ -151,19 +151,21 @@ def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | No
     return "," if are_both and all(notation in fitting for notation in either) else None
 
 
-def find_slips(shapes: Mapping[str, int]) -> list[str]:
+def find_slips(shapes: Mapping[str, int], decimal: Mark | None = None) -> list[str]:
     """Return the shapes of the few numbers whose mark is not that of all others.
 
     Of all, three digits stand behind one mark: `12.503` among `14,630` is neither 12503 nor sure to
-    be 12.503.
+    be 12.503. Few are up to half of them where the file's `decimal` mark is known.
     """
     marked = {shape: count for shape, count in shapes.items() if not shape.isalnum()}
     if not all(re.fullmatch(ONE_GROUP, shape) for shape in marked):
         return []
     total = sum(marked.values())
-    for mark in OTHER:
+    share = 1 - MOSTLY if decimal is None else 0.5
+    # Of two halves that which would be grouped.
+    for mark in sorted(OTHER, key=lambda mark: mark == decimal):
         odd = [shape for shape in marked if mark in shape]
-        if odd and sum(marked[shape] for shape in odd) <= (1 - MOSTLY) * total:
+        if odd and sum(marked[shape] for shape in odd) <= share * total:
             return odd
     return []
 

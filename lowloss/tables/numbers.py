@@ -12,7 +12,7 @@ import polars as pl
 from lowloss.results import InexactMark, Reading
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.digits import DIGITS, FRACTIONS, RAISED_DIGITS
-from lowloss.tables.notation import Notation, find_other_decimals, find_slips
+from lowloss.tables.notation import Mark, Notation, find_other_decimals, find_slips
 from lowloss.tables.signs import Signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, ZERO, find_multiples
 from lowloss.tables.values import HEAD_ROWS
@@ -230,13 +230,21 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
     around = replace(around, currencies=tuple(sorted({*before, *behind})))
     parts = _keep_units(parts, around)
     shapes = make_shapes(parts["body"])
-    counts = count_shapes(shapes)
-    if is_first and (slips := find_slips(counts)):
-        is_slip = shapes.is_in(slips).fill_null(value=False)
-        parts = parts.with_columns(body=parts["body"].set(is_slip, None))
-        shapes = shapes.set(is_slip, None)
-        counts = Counter({shape: n for shape, n in counts.items() if shape not in slips})
-    return Numbers(parts.with_columns(shape=shapes), around, counts)
+    numbers = Numbers(parts.with_columns(shape=shapes), around, count_shapes(shapes))
+    return drop_slips(numbers) if is_first else numbers
+
+
+def drop_slips(numbers: Numbers, decimal: Mark | None = None) -> Numbers:
+    """Set the few numbers to null whose mark is not that of all others (see `find_slips`)."""
+    slips = find_slips(numbers.shapes, decimal)
+    if not slips:
+        return numbers
+    is_slip = numbers.parts["shape"].is_in(slips).fill_null(value=False)
+    parts = numbers.parts.with_columns(
+        numbers.parts[name].set(is_slip, None) for name in ("body", "shape")
+    )
+    counts = Counter({shape: n for shape, n in numbers.shapes.items() if shape not in slips})
+    return replace(numbers, parts=parts, shapes=counts)
 
 
 def _split(tidy: pl.Series) -> pl.DataFrame:

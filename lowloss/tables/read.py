@@ -20,7 +20,7 @@ from lowloss.tables.npz import read_npz
 from lowloss.tables.numbered import NumberedRows, renumber
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import tell_log_lines, warn_of_one_column
-from lowloss.tables.rows import drop_odd_rows
+from lowloss.tables.rows import drop_odd_rows, find_blank_rows
 from lowloss.tables.spreadsheets import SheetColumns, to_csv
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
@@ -75,25 +75,25 @@ def read_csv(
     del text  # its bytes: the strings are a copy of them
     strings, names, positions = _name_columns(strings, names, warnings)
     by_position = dict(zip(positions, strings.columns, strict=True))
-    sheet = sheet or SheetColumns()
-    warnings += sheet.warn(by_position)
+    warnings += (sheet := sheet or SheetColumns()).warn(by_position)
     is_training = earlier is None
     if is_training:
         check_types(options, strings.columns)
-    header = names if has_header else None
     rows = NumberedRows(unwrap_texts(strings))
     del strings
+    header = names if has_header else None
     rows = drop_odd_rows(rows, warnings, header=header, is_training=is_training)
     numbers = rows.numbers if is_training else None
     # The list is emptied from its end, and the frame must not hold what is read.
     untyped = rows.strings.get_columns()
+    is_blank = find_blank_rows(untyped)
     del rows
     exact = frozenset(by_position[p] for p in sheet.exact if p in by_position)
     typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact)
     if is_training:
         warnings = _tell_unsplit(typed.values, warnings)
     renumber(warnings, numbers)
-    frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
+    frame = _drop_blank_rows(pl.DataFrame(typed.values), is_blank, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
     return Table(frame, warnings=tuple(warnings), readings=typed.readings, words=typed.words)
 
@@ -113,18 +113,13 @@ def _read_workbook(
     return replace(table, warnings=(*warnings, *table.warnings))
 
 
-def _drop_empty_rows(
-    frame: pl.DataFrame, unreadable: pl.Series | None, *, at_end: bool
-) -> pl.DataFrame:
-    """Drop rows without any value, or those `at_end` only: the others keep their places."""
-    if frame.width < 2:
+def _drop_blank_rows(frame: pl.DataFrame, is_blank: pl.Series, *, at_end: bool) -> pl.DataFrame:
+    """Drop blank rows, or those `at_end` only: the others keep their places."""
+    if frame.width < 2 or not is_blank.any():
         return frame
-    is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
-    if unreadable is not None:
-        is_empty &= ~unreadable
     if not at_end:
-        return frame.filter(~is_empty)
-    filled = (~is_empty).arg_true()
+        return frame.filter(~is_blank)
+    filled = (~is_blank).arg_true()
     return frame.head(int(filled[-1]) + 1 if len(filled) else 0)
 
 

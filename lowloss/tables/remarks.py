@@ -37,6 +37,9 @@ NO_SILENCE = r"(?i)inf|∞|<|ove?r|bdl|bloq|detected|!"
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
+SEVERAL = r"^\d{1,2}(?:[,;] ?\d{1,2}){2,}$"
+"""Several answers to one question: `1,2,3`."""
+
 
 def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
     """Say that numbers with leading zeros are a category."""
@@ -120,12 +123,15 @@ def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str, *, kind: str) -> T
     """
     is_odd = odd & ~find_missing(text)
     odd = is_odd if is_odd.any() else odd
+    advice = f"mend them, name them in null_values, or set the column's type to {kind}"
+    if text.filter(odd).str.contains(SEVERAL).all():
+        advice = "put each of several answers into a column of its own, if they are such"
     return warn(
         "mixed_cells",
         text,
         odd,
         detail=f"{{count}}, such as {{example}}, are no {noun}: {{name}} was read as text",
-        fix=f"mend them, name them in null_values, or set the column's type to {kind}",
+        fix=advice,
     )
 
 
@@ -162,9 +168,22 @@ def _warn_of_years_first(text: pl.Series) -> Iterator[TableWarning]:
         "ambiguous_dates",
         text,
         text.is_not_null(),
-        detail="{name} was read with the year first, such as {example}: the first numbers are few, "
-        "and the last ones as many as days; nothing else in the file proves it",
+        detail="{name} was read with the year first, such as {example}, as it has fewer first than "
+        "last numbers, or years to come if not; nothing else in the file proves it",
         fix=f"set date_format to {pattern} if the day comes first",
+    )
+
+
+def _warn_of_years_last(text: pl.Series) -> TableWarning:
+    """Say that years of two digits were read last, and may as well be first."""
+    pattern = find_format(text, "yymd") or "%y-%m-%d"
+    return warn(
+        "ambiguous_dates",
+        text,
+        text.is_not_null(),
+        detail="{name} was read with the year last, such as {example}; nothing in the file proves "
+        "that it is not first",
+        fix=f"set date_format to {pattern} if the year comes first",
     )
 
 
@@ -211,6 +230,8 @@ def tell_dates(text: pl.Series, reading: DateReading) -> Iterator[TableWarning]:
     values, is_noted = reading.values, reading.is_noted
     if reading.order == "yymd" and not is_monotonic(values):
         yield from _warn_of_years_first(text)
+    if reading.may_have_years_first:
+        yield _warn_of_years_last(text)
     yield from warn_of_years(text, values)
     if (letters := tell_letters(text, values)) is not None:
         yield letters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -43,6 +44,16 @@ def drop_odd_rows(
     rows = drop_totals(rows, warnings)
     warn_of_groups(rows, warnings)
     return rows
+
+
+def find_blank_rows(columns: Sequence[pl.Series]) -> pl.Series:
+    """Return where no cell of a row has anything in it: `NA` in all of them is a row."""
+    is_blank = pl.repeat(value=True, n=len(columns[0]), eager=True)
+    for column in columns:
+        is_blank &= column.fill_null("").str.strip_chars() == ""
+        if not is_blank.any():
+            break
+    return is_blank
 
 
 def _drop_headers(

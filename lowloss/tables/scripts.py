@@ -10,6 +10,8 @@ import io
 import itertools
 import re
 
+from lowloss.tables.alphabets import guess_alphabet
+
 SAMPLE_LINES, SAMPLE_BYTES = 1000, 64 * 1024
 """Of those that are not all ASCII."""
 MIN_DIFFERENT = 5
@@ -39,6 +41,11 @@ def guess_script(data: bytes) -> str | None:
     """Return the likeliest encoding of a text in another script than Latin; None for others."""
     lines = (line for line in io.BytesIO(data) if not line.isascii())
     sample = _cut(b"".join(itertools.islice(lines, SAMPLE_LINES)))
+    return guess_alphabet(sample, _guess_by_language(sample))
+
+
+def _guess_by_language(sample: bytes) -> str | None:
+    """Return the encoding in which a text reads most like a language; None for Latin ones."""
     high, neighbours, in_words = (
         sum(map(len, pattern.findall(sample))) for pattern in (HIGH, RUN, WORD)
     )

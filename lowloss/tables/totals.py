@@ -9,11 +9,11 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.numbered import NumberedRows, make_row_warning
-from lowloss.tables.values import is_value
+from lowloss.tables.summaries import drop_summaries, has_texts
 from lowloss.wording import counted
 
-MIN_ROWS, HEAD_ROWS = 5, 100
-"""How many other rows tell that one is a total, at least; how many show what a column holds."""
+MIN_ROWS = 5
+"""How many other rows tell that one is a total, at least."""
 WORDS = (
     r"total|totals|totale|totali|totaal|totalt|totales|totaux|summe|sum|suma|somma|soma|somme|summa"
     r"|gesamt|insgesamt|ergebnis|razem|ogółem|celkem|összesen|toplam|yhteensä|i alt|итого|всего"
@@ -31,8 +31,6 @@ TOTAL = (
     rf"|(?:(?:{PREFIX}|class|course|group)[- ])?(?:{MEANS}))\s*:?\s*$"
 )
 """The label of a total or a mean."""
-SUMMARY = r"(?i)^\s*(?:min|max|minimum|maximum|std|stdev|sd|count|n)\.?\s*:?\s*$"
-"""One that stands above the last of them; alone it may be a name, as `Max` is."""
 BALANCE = (
     r"(?i)^\s*(?:(?:closing|opening|final|end|ending|starting) balance"
     r"|(?:end|anfangs|schluss|abschluss)saldo|(?:neuer|alter) (?:konto)?(?:saldo|stand)"
@@ -54,11 +52,15 @@ def drop_totals(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRow
     """Drop first and last rows that alone say they are totals or means; tell of those among."""
     rows = _drop_empty_end(rows)
     for index in (-1, 0):
-        patterns: tuple[str, ...] = (TOTAL,)
-        while (shorter := _drop_end(rows, index, warnings, patterns)).height < rows.height:
-            rows, patterns = shorter, (TOTAL, SUMMARY)
+        rows = drop_summaries(rows, warnings, is_total=_is_total, at_end=index == -1)
+        while (shorter := _drop_end(rows, index, warnings)).height < rows.height:
+            rows = shorter
     _tell_among(rows, warnings)
     return rows
+
+
+def _is_total(label: str) -> bool:
+    return re.search(TOTAL, label) is not None
 
 
 def _drop_empty_end(rows: NumberedRows) -> NumberedRows:
@@ -73,10 +75,8 @@ def _drop_empty_end(rows: NumberedRows) -> NumberedRows:
     return rows.drop(pl.int_range(height, eager=True) >= height - count)
 
 
-def _drop_end(
-    rows: NumberedRows, index: int, warnings: list[TableWarning], patterns: tuple[str, ...]
-) -> NumberedRows:
-    """Drop the first row, or the last one, if it alone says that it is a total, by patterns."""
+def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> NumberedRows:
+    """Drop the first row, or the last one, if it alone says that it is a total."""
     strings = rows.strings
     if not _has_labels(strings):
         return rows
@@ -85,10 +85,8 @@ def _drop_end(
     column = strings.to_series(
         next((p for p, cell in enumerate(cells) if cell and cell.strip()), 0)
     )
-    # Among names, `Max` is one.
-    patterns = patterns[:1] if _has_texts(column) else patterns
     is_balance = re.search(BALANCE, label) is not None and not (cells[0] or "").strip()
-    if not is_balance and not any(re.search(pattern, label) for pattern in patterns):
+    if not is_balance and not _is_total(label):
         return rows
     if (column.str.strip_chars() == label).sum() > 1:
         return rows
@@ -113,7 +111,7 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
         if 0 < is_total.sum() <= MAX_SHARE * len(labels):
             warnings.append(_make_totals_warning(rows, labels, is_total))
             return
-        if _has_texts(labels):
+        if has_texts(labels):
             return
 
 
@@ -142,12 +140,6 @@ def _make_totals_warning(
         f"{numbers[0]}, may be totals of others: they stay",
         fix="take them out of the file if they are sums or means of other rows",
     )
-
-
-def _has_texts(column: pl.Series) -> bool:
-    """Return whether there is something in a column's head, and most of it no number or date."""
-    cells = [cell for cell in column.head(HEAD_ROWS).drop_nulls() if cell.strip()]
-    return bool(cells) and sum(map(is_value, cells)) <= MAX_SHARE * len(cells)
 
 
 def _has_labels(strings: pl.DataFrame) -> bool:

@@ -20,15 +20,11 @@ SHOWN_NAMES = 20
 
 @dataclass(frozen=True)
 class TypedColumns:
-    """Columns with their types, and what a `Table` tells of them.
-
-    In `unreadable` rows some cell is missing because it could not be read.
-    """
+    """Columns with their types, and what a `Table` tells of them."""
 
     values: list[pl.Series]
     readings: Mapping[str, Reading]
     words: Mapping[str, tuple[str, str]]
-    unreadable: pl.Series | None
 
 
 def read_typed(
@@ -63,11 +59,7 @@ def read_typed(
     readings = {name: reading for reader in readers for name, reading in reader.decided.items()}
     readings = {name: _complete(reading, options) for name, reading in readings.items()}
     words = {name: pair for reader in readers for name, pair in reader.words.items()}
-    unreadable = [reader.unreadable for reader in readers if reader.unreadable is not None]
-    is_unreadable = unreadable[0] if unreadable else None
-    for other in unreadable[1:]:
-        is_unreadable = is_unreadable | other
-    return TypedColumns(in_order, readings, words, is_unreadable)
+    return TypedColumns(in_order, readings, words)
 
 
 def check_types(options: ParseOptions, names: list[str]) -> None:

@@ -6,8 +6,10 @@ import polars as pl
 
 FORMULA = r'^="([^"]*)"$'
 """The formula that keeps a spreadsheet from changing a text."""
-_FUNCTION = r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)\(\s*'?"
-_END = r"'?(?:,.*)?\)$"
+_FUNCTION = (
+    r"^(?:(?:np|numpy|torch|jnp|tf)\.)?(?:float\d+|u?int\d+|tensor|array|Decimal)\(\s*(?:'|\[+)?"
+)
+_END = r"(?:'|\]+)?(?:,\s*[a-z_]+=.*)?\)$"
 CALL = rf"{_FUNCTION}([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf)){_END}"
 """A number as Python shows one of a library: `np.float64(12.4)`, `tensor(0.5, device='cuda:0')`."""
 MISSING_CALL = rf"{_FUNCTION}[-+]?nan{_END}"

@@ -21,13 +21,25 @@ def read_named(name: str, cells: list[str], **options: Any) -> tuple[list[Any], 
 
 
 @pytest.mark.parametrize(
-    "name", ["TOI (mm:ss)", "Time [m:ss]", "min:sec", "Dauer (mm:ss)", "Dauer Min:Sek", "M:SS"]
+    "name",
+    [
+        "TOI (mm:ss)",
+        "Time [m:ss]",
+        "min:sec",
+        "Dauer (mm:ss)",
+        "Dauer Min:Sek",
+        "M:SS",
+        "Zeit (Min.:Sek.)",
+        "time_mm_ss",
+    ],
 )
 def test_name_says_that_clocks_are_minutes(name: str) -> None:
     assert read_named(name, ["28:12", "1:02:30", "95:59"])[0] == [1692, 3750, 5759]
 
 
-@pytest.mark.parametrize("name", ["hh:mm", "h:mm:ss", "HH:MM:SS", "time", "ammo:ssd"])
+@pytest.mark.parametrize(
+    "name", ["hh:mm", "h:mm:ss", "HH:MM:SS", "time", "ammo:ssd", "hh_mm_ss", "comm_ss"]
+)
 def test_other_names_leave_hours(name: str) -> None:
     assert read_named(name, ["8:12", "9:30"])[0] == [29_520, 34_200]
 

@@ -356,3 +356,11 @@ def test_column_of_dates_beside_others_has_one_advice() -> None:
     cells = [*(f"{year} Q1" for year in range(1990, 2020)), *map(str, range(1990, 2019))]
 
     assert [w.code for w in read(cells).warnings] == ["mixed_cells"]
+
+
+def test_several_answers_are_not_advised_to_be_numbers() -> None:
+    (warning,) = read(["3", "1,3", "2", "4,2", "1,2,3", "1,2,3,4"]).warnings
+
+    assert warning.code == "mixed_cells"
+    assert "a column of its own" in warning.fix
+    assert "number" in warning_of(read(["3", "2", "4", "1,2,x"]), "mixed_cells").fix

@@ -7,8 +7,10 @@ import pytest
 
 from lowloss.inference.signature import Input
 from lowloss.inference.values import read_column
+from lowloss.tables import mark_levels
 from lowloss.tables.batches import read_columns
 from lowloss.tables.columns import ColumnReader
+from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.values import HEAD_ROWS
 from tests.unit.lowloss.tables.test_columns import codes_of, read_cells, values_of
@@ -82,3 +84,16 @@ def test_rows_to_predict_keep_the_marks_that_training_had() -> None:
     assert read_column(["NA", None, " EU"], column).ravel().tolist() == ["NA", "", "EU"]
     plain = column.model_copy(update={"reading": None})
     assert read_column(["NA", None], plain).ravel().tolist() == ["", ""]
+
+
+@pytest.mark.parametrize("name", ["n", "count", "mark", "form", "literal", ""])
+@pytest.mark.parametrize("cells", [["NA", "u", "v"], ["5 kg", "300 g", "2 kg"]], ids=str)
+def test_column_may_have_any_name(name: str, cells: list[str]) -> None:
+    column = pl.Series(name, cells * 10)
+
+    levels = mark_levels.MarkLevels()
+    levels.look_at(column, column.set(column == "NA", None))
+    codes = {warning.code for warning in levels.tell()}
+    codes |= {warning.code for warning in [find_lookalikes(column)] if warning}
+
+    assert codes == {"may_be_levels" if "NA" in cells else "looks_numeric"}

@@ -219,7 +219,12 @@ def test_type_number_leaves_multiples(cells: list[str], values: list[float]) -> 
     "form",
     [
         *("np.float64({})", "numpy.float32({})", "tensor({})", "array({})", "Decimal('{}')"),
-        *("tensor({}, device='cuda:0')", "tensor({}, grad_fn=<NllLossBackward0>)"),
+        *(
+            "tensor([{}])",
+            "tensor([[{}]], device='cpu')",
+            "tensor({}, device='cuda:0')",
+            "tensor({}, grad_fn=<NllLossBackward0>)",
+        ),
     ],
 )
 def test_numbers_as_python_shows_them_are_numbers(form: str) -> None:
@@ -233,3 +238,12 @@ def test_numbers_as_python_shows_them_are_numbers(form: str) -> None:
 @pytest.mark.parametrize("cell", ["round(12.4)", "v(1)", "tensor([1.5, 2.5])", "int64(a)"])
 def test_other_calls_are_texts(cell: str) -> None:
     assert values_of([cell]) == [cell]
+
+
+@pytest.mark.parametrize("flags", [["bp"], ["be", "bu"], ["bep", "p"], ["ep", "e"]], ids=str)
+def test_joined_flags_are_left_off(flags: list[str]) -> None:
+    numbers = [f"{n * 7 % 30 + 10}.{n % 10}" for n in range(40)]
+    cells = [f"{x} {flags[n % len(flags)]}" if n % 3 == 0 else x for n, x in enumerate(numbers)]
+
+    assert values_of(cells) == [float(number) for number in numbers]
+    assert codes_of(cells) == {"marks_removed"}

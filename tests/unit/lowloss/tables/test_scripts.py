@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from lowloss.tables.alphabets import guess_alphabet
 from lowloss.tables.scripts import guess_script
 from tests.unit.lowloss.tables.test_layouts import read
 
@@ -107,3 +108,37 @@ def test_russian_amounts_are_not_taken_for_greek() -> None:
 
     assert table.frame.columns[:2] == ["Дата", "Город"]
     assert guess_script("Πάτρας;Αθήνας;Λάρισας;πόλη;\n".encode("cp1253") * 20) == "cp1253"
+
+
+@pytest.mark.parametrize("encoding", ["cp866", "iso8859-5", "cp1251", "koi8-r"])
+def test_cyrillic_has_no_box_drawings_and_capitals_in_front(encoding: str) -> None:
+    towns = ["Уфа", "Москва", "Казань", "Тверь"]
+    rows = [f"0{n % 9 + 1}.01.2024;{n * 713},25;{towns[n % 4]}\n" for n in range(60)]
+
+    table = read(("Дата;Сумма;Город\n" + "".join(rows)).encode(encoding))
+
+    assert table.frame.columns == ["Дата", "Сумма", "Город"]
+    assert table.frame["Город"][:4].to_list() == towns
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header", "cells"),
+    [
+        ("cp1251", "Пол;Возраст", "ЖМ"),
+        ("cp866", "Месяц;Доход", "12"),
+        ("cp1253", "Έτος;Ποσό", "12"),
+    ],
+)
+def test_few_words_of_another_alphabet_are_read(encoding: str, header: str, cells: str) -> None:
+    text = header + "\n" + "".join(f"{cells[n % 2]};{n}\n" for n in range(60))
+
+    assert read(text.encode(encoding)).frame.columns == header.split(";")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("cp1253", "ΠΟΛΗ"), ("cp1251", "москва казань тула"), ("cp1252", "Œuvre Île")],
+)
+def test_words_without_capitals_in_front_change_no_guess(encoding: str, text: str) -> None:
+    assert guess_alphabet(text.encode(encoding), None) is None
+    assert guess_alphabet("Москва Казань".encode("cp1251"), "koi8_r") == "cp1251"

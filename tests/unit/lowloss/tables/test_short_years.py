@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.unit.lowloss.tables.test_columns import codes_of, values_of
+from tests.unit.lowloss.tables.test_columns import codes_of, read_cells, values_of
 
 DAYS = [date(2021, 1, 13) + timedelta(days=n * 337 % 1000) for n in range(40)]
 
@@ -57,3 +57,66 @@ def test_last_days_of_months_are_no_years() -> None:
 
 def test_years_with_four_digits_may_be_early() -> None:
     assert values_of(["0113-05-01"]) == [date(113, 5, 1)]
+
+
+def spread(years: range, days: range, *, count: int = 40) -> list[date]:
+    """Return dates over many years, in no order."""
+    return [
+        date(years[n * 7 % len(years)], 1 + n * 5 % 12, days[n * 11 % len(days)])
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("mark", ["-", "/", "."])
+@pytest.mark.parametrize("years", [range(2005, 2025), range(2008, 2019)])
+def test_years_to_come_show_that_the_other_numbers_are_years(mark: str, years: range) -> None:
+    days = spread(years, range(1, 29))
+
+    assert values_of([day.strftime(mark.join(("%y", "%m", "%d"))) for day in days]) == days
+    assert codes_of([day.strftime(mark.join(("%y", "%m", "%d"))) for day in days]) == {
+        "ambiguous_dates"
+    }
+    cells = [day.strftime(mark.join(("%d", "%m", "%y"))) for day in days]
+    assert values_of(cells) == days
+    assert codes_of(cells) == set()
+
+
+@pytest.mark.parametrize("mark", ["-", "/", "."])
+def test_cells_that_only_have_the_year_first_decide(mark: str) -> None:
+    days = spread(range(1993, 2025), range(1, 29))
+    cells = [day.strftime(mark.join(("%y", "%m", "%d"))) for day in days]
+
+    assert values_of(cells) == days
+    assert codes_of(cells) == set()
+
+
+def test_one_mistake_does_not_put_years_first() -> None:
+    days = spread(range(2008, 2019), range(1, 29))
+    cells = [day.strftime("%d.%m.%y") for day in days]
+
+    assert values_of([*cells[:39], "45.03.12"])[:39] == days[:39]
+
+
+def test_first_days_of_months_decide() -> None:
+    days = [day.replace(day=1) for day in spread(range(2021, 2025), range(1, 29))]
+
+    assert values_of([day.strftime("%y/%m/%d") for day in days]) == days
+
+
+def test_dates_that_nothing_shows_are_read_day_first_and_told() -> None:
+    days = spread(range(2005, 2025), range(4, 25))
+    cells = [day.strftime("%d.%m.%y") for day in days]
+
+    assert values_of(cells) == days
+    (warning,) = read_cells(cells).warnings
+    assert (warning.code, warning.count) == ("ambiguous_dates", 40)
+    assert "%y.%m.%d" in warning.fix
+    assert codes_of(cells[:7]) == set()
+    assert values_of(cells, date_format="%y.%m.%d") != days
+
+
+def test_few_dates_to_come_do_not_put_years_first() -> None:
+    days = spread(range(2024, 2031), range(1, 26), count=12)
+    cells = [day.strftime("%d.%m.%y") for day in days]
+
+    assert values_of(cells) == days

@@ -71,7 +71,8 @@ def test_two_marks_in_many_numbers_each_are_doubtful() -> None:
 
     assert values_of(cells) == [14630, 12.503, 13733, 11.25]
     assert codes_of(cells) == {"ambiguous_numbers"}
-    assert values_of(cells, COMMAS) == [14.63, 12503, 13.733, 11250]
+    assert values_of(cells, COMMAS) == [14.63, None, 13.733, None]
+    assert codes_of(cells, COMMAS) == {"unreadable_cells"}
 
 
 def test_option_gives_way_to_numbers_with_another_mark() -> None:
@@ -110,3 +111,21 @@ def test_rows_to_predict_may_have_the_other_decimal_mark() -> None:
     again = ColumnReader(ParseOptions(), reader.decided)
 
     assert read_columns([pl.Series("x", ["12,5", "12,500"])], again)[0].to_list()[0] == 12.5
+
+
+@pytest.mark.parametrize("share", [3, 5, 10])
+@pytest.mark.parametrize(
+    ("cells", "slips", "others", "decimal"),
+    [(WITH_COMMA, WITH_POINT, COMMAS, ","), (WITH_POINT, WITH_COMMA, POINTS, ".")],
+)
+def test_many_slipped_marks_are_missing_where_the_decimal_mark_is_known(
+    share: int, cells: list[str], slips: list[str], others: list[str], decimal: str
+) -> None:
+    mixed = [slips[n] if n % share == 0 else cell for n, cell in enumerate(cells)]
+    expected = [None if n % share == 0 else value for n, value in enumerate(DECIMALS)]
+
+    assert values_of(mixed, others) == expected
+    assert codes_of(mixed, others) == {"unreadable_cells"}
+    assert values_of(mixed, decimal=decimal) == expected
+    assert values_of(mixed, thousands="") == expected
+    assert codes_of(mixed) == {"ambiguous_numbers"}

@@ -223,3 +223,45 @@ def test_least_and_largest_values_above_the_means_of_numbered_rows_are_left_out(
 def test_max_is_a_name_among_names_and_without_a_mean_below(last: list[str]) -> None:
     assert read([*LINES, "Max,7,7.5", *last]).frame.height == 9
     assert read([*NUMBERED, "Max,7.5,7"], header="time,n,x").frame.height == 9
+
+
+STATISTICS = {"Min": "1,0.5", "Max": "8,7.5", "Mean": "4.5,4", "Std Dev": "2,2", "Count": "8,8"}
+ORDERS = [
+    ["Mean", "Min", "Max"],
+    ["Min", "Mean", "Max"],
+    ["Max", "Min", "Mean"],
+    ["Count", "Mean"],
+    ["Mean", "Count"],
+    ["Min", "Max"],
+]
+
+
+@pytest.mark.parametrize("names", ORDERS, ids=str)
+@pytest.mark.parametrize("form", ["{}", "town {}", "2024-01-0{}"])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_statistics_in_any_order_are_left_out(
+    names: list[str], form: str, *, is_first: bool
+) -> None:
+    rows = [f"{form.format(row)},{line.split(',', 1)[1]}" for row, line in enumerate(LINES, 1)]
+    last = [f"{name},{STATISTICS[name]}" for name in names]
+    table = read([*last, *rows] if is_first else [*rows, *last])
+
+    assert table.frame["n"].to_list() == [n for _, n, _ in ROWS]
+    assert told(table) == [
+        ("row_skipped", 1, (row,))
+        for row in (range(1, len(names) + 1) if is_first else range(8 + len(names), 8, -1))
+    ]
+
+
+@pytest.mark.parametrize(
+    "last", [["Min,2,3", "Max,7,6.5"], ["Mia,2,3", "Max,8,7.5"], ["Sd,2,2", "N,8,8"]], ids=str
+)
+def test_names_that_are_no_statistics_of_the_rows_stay(last: list[str]) -> None:
+    assert read([*LINES, *last]).frame.height == 10
+
+
+def test_table_of_statistics_stays() -> None:
+    names = ["count", "mean", "std", "min", *(f"{share}%" for share in range(5, 45, 5)), "max"]
+    table = read([f"{name},{n},{n}.5" for n, name in enumerate(names)])
+
+    assert table.frame.height == 13
