@@ -23,17 +23,17 @@ def describe_losses(folds: int) -> str:
     if folds == 1:
         return "Its losses by epoch; the faint line marks its best epoch."
     return (
-        f"Its losses by epoch{describe_folds(folds)}; the faint line marks the median of the "
-        "folds' best epochs. Each fold is scored at its own best one: the score need not be a "
-        "point of the curve."
+        f"Its losses by epoch{describe_folds(folds)}, and its last training loss; the faint line "
+        "marks the median of the folds' best epochs. Each fold is scored at its own best one: the "
+        "score need not be a point of the curve."
     )
 
 
 def describe_folds(folds: int) -> str:
     """Say how the curves of folds become one, as the end of a sentence; "" for one fold."""
-    return (
-        f", the mean of {folds} folds; one that has stopped stays at its best" if folds > 1 else ""
-    )
+    if folds == 1:
+        return ""
+    return f", the mean of {folds} folds; one that has stopped stays at its best validation loss"
 
 
 def losses_of(curves: Iterable[Curve]) -> tuple[float, ...]:

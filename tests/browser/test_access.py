@@ -14,6 +14,24 @@ from tests.builders.server_process import a_server_process
 pytestmark = pytest.mark.slow
 
 
+def test_first_token_is_shown_though_the_page_asks_for_one_from_then_on(
+    new_page: NewPage, tmp_path: Path
+) -> None:
+    page = new_page()
+    with a_server_process(tmp_path) as server:
+        page.goto(f"{server.url}/access")
+        page.get_by_label("Name, such as its holder's").fill("Ada")
+        with page.expect_response(lambda answer: "/login" in answer.url):
+            page.get_by_role("button", name="Make a token").click()
+        secret = page.get_by_role("status").locator("code").inner_text()
+        assert page.url == f"{server.url}/access"
+
+        page.goto(server.url)
+        page.get_by_label("Token").fill(secret)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
 def test_project_and_token_are_made_used_and_revoked(new_page: NewPage, tmp_path: Path) -> None:
     page, guest = new_page(), new_page()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

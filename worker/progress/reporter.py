@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -282,8 +283,9 @@ def _describe(path: Path, media_type: str) -> NewArtifact:
 def as_curve(folded: FoldEpochs) -> Curve:
     """Average the folds epoch by epoch; null where not finite.
 
-    A fold that has stopped stays at its best epoch, whose weights it keeps: without it the mean of
-    the others would fall or rise by its absence alone. One that diverged stays what it was.
+    A fold that has stopped stays at its best validation loss, whose weights it keeps, and at its
+    last training loss: without it the mean of the others would fall or rise by its absence alone.
+    One that diverged stays so.
     """
     begun = [epochs for epochs in folded.values() if epochs]
     longest = max(map(len, begun), default=0)
@@ -303,5 +305,6 @@ def as_curve(folded: FoldEpochs) -> Curve:
 def _stay_at_best(epochs: list[Epoch], count: int) -> list[Epoch]:
     last = epochs[-1]
     if math.isfinite(last.loss + last.penalised_loss):
-        last = min(epochs, key=lambda epoch: (math.isnan(epoch.val_loss), epoch.val_loss))
+        best = min(epochs, key=lambda epoch: (math.isnan(epoch.val_loss), epoch.val_loss))
+        last = replace(last, val_loss=best.val_loss)
     return epochs + [last] * (count - len(epochs))

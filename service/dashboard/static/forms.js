@@ -111,6 +111,7 @@ async function submit(form) {
 function showSecret(form, secret) {
   form.reset();
   const code = Object.assign(document.createElement("code"), { textContent: secret });
+  code.dataset.secret = "";
   const copy = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(secret);

@@ -104,7 +104,8 @@ class Refresher {
 
   async refresh() {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (response.redirected) location.href = response.url;
+    // The first token ends the time without any: its secret stays in sight, and is not shown again.
+    if (response.redirected && !document.querySelector("[data-secret]")) location.href = response.url;
     if (!response.ok || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {

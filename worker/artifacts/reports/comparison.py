@@ -59,11 +59,12 @@ def is_within_interval(facts: Facts, value: float) -> bool:
 
 def is_within_noise(facts: Facts, baseline: Baseline) -> bool:
     """Return whether another draw of test rows could turn the model and a baseline around."""
-    interval = _interval_of_difference(facts, baseline)
+    interval = interval_of_difference(facts, baseline)
     return interval is not None and interval[0] <= 0.0 <= interval[1]
 
 
-def _interval_of_difference(facts: Facts, baseline: Baseline) -> tuple[float, float] | None:
+def interval_of_difference(facts: Facts, baseline: Baseline) -> tuple[float, float] | None:
+    """Return the interval of the model's metric less a baseline's; None where none was drawn."""
     return (baseline.difference or {}).get(facts.metric)
 
 
@@ -81,7 +82,7 @@ def verdict(facts: Facts) -> str | None:
         return f"The best baseline, {who}, is as good: it has the same {name}."
     their_metric = f"{name} {format_number(theirs)}{_gap(ours, theirs)}"
     is_better = direction_of(metric).is_better(ours, theirs)
-    if _interval_of_difference(facts, best) is None:
+    if interval_of_difference(facts, best) is None:
         order = "is better than" if is_better else "is worse than"
         return (
             f"On these rows this model {order} the best baseline, {who}, which has {their_metric}; "

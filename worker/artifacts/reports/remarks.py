@@ -16,7 +16,12 @@ from lowloss.wording import (
     in_words,
     list_first,
 )
-from worker.artifacts.reports.comparison import best_baseline, is_within_interval, is_within_noise
+from worker.artifacts.reports.comparison import (
+    best_baseline,
+    interval_of_difference,
+    is_within_interval,
+    is_within_noise,
+)
 from worker.artifacts.reports.facts import Facts
 
 WORSE_SHARE = 0.2
@@ -79,6 +84,8 @@ def _baseline(facts: Facts) -> Iterator[str]:
         advice = "Use it, or search longer or wider."
         if is_in_doubt:
             advice = "Other test rows might turn the two around; a longer or wider search may help."
+        elif interval_of_difference(facts, best) is None:
+            advice = "Whether that is chance was not tested."
         yield (
             f"The baseline {in_words(best.name)} is {'better' if theirs != ours else 'as good'} on "
             f"the test rows{', within noise' if is_in_doubt else ''}: {in_words(metric)} {pair}. "

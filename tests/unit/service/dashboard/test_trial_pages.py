@@ -302,9 +302,9 @@ def test_best_epoch_of_folds_is_said_to_be_their_median(
     of_holdout = client.get(f"/jobs/{holdout}/trials/1").text
 
     assert "the median of the best epochs of its 5 folds is" in of_folds
-    assert "the mean of 5 folds; one that has stopped stays at its best; the faint line" in of_folds
+    assert "at its best validation loss, and its last training loss; the faint line" in of_folds
     assert (
-        "the mean of 5 folds; one that has stopped stays at its best."
+        "the mean of 5 folds; one that has stopped stays at its best validation loss."
         in client.get(f"/jobs/{folds}").text
     )
     assert "the best was number" in of_holdout

@@ -286,7 +286,7 @@ def test_curves_of_folds_say_what_they_are_the_mean_of(tmp_path: Path) -> None:
         texts[strategy] = path.read_text(encoding="utf-8")
 
     assert (
-        "the mean of 5 folds; one that has stopped stays at its best. The dotted line"
+        "one that has stopped stays at its best validation loss, and its last training loss. The dotted"
         in texts["kfold"]
     )
     assert "on one scale; the dotted line is the best epoch" in texts["holdout"]
