@@ -45,6 +45,7 @@ GOES_ON: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "dropout up to what is sane": ("dropout", linear(0.1, 0.8), "max", linear(0.45, 0.9)),
     "dropout in steps": ("dropout", linear(0.0, 0.5, 0.1), "max", linear(0.3, 0.7, 0.1)),
     "penalties above": ("l2", log(1e-6, 1e-2), "max", log(1e-4, 1.0)),
+    "penalties up to what is sane": ("l2", log(1e-6, 0.1), "max", log(3.16e-4, 1.0)),
     "penalties below": ("l2", log(1e-4, 1e-2), "min", log(1e-5, 1e-3)),
     "layers": ("layers", linear(1, 6), "max", linear(4, 8)),
     "patience": ("patience", linear(5, 30), "min", linear(1, 18)),

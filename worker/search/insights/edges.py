@@ -43,6 +43,10 @@ HIGHEST_VALUES: Mapping[str, float] = {
     "learning_rate": 1.0,
     "layers": 10,
     "width": 4096,
+    # A penalty as strong as the loss of a constant answer leaves nothing to learn.
+    "l2": 1.0,
+    "l1": 1.0,
+    "weight_decay": 1.0,
     "dropout": 0.9,
     "batch_size": 65_536,
     "mixup": 10.0,
