@@ -23,7 +23,7 @@ MAX_STEP = 4
 """The most years from the first to the last of a term."""
 SHARE = 0.95
 """The share of the cells that must be such: one that is none does not make months of the others."""
-TWO = 2
+DOUBTFUL_MONTHS = 2
 """So many different months of which each may be a season are told."""
 
 
@@ -47,7 +47,7 @@ def may_be_seasons(text: pl.Series) -> bool:
     """Return whether two different months are all a year and the next one, too."""
     steps = _find_steps(text)
     are_all = steps.count() == text.count() and bool((steps.drop_nulls() == 1).all())
-    return are_all and text.drop_nulls().n_unique() == TWO
+    return are_all and text.drop_nulls().n_unique() == DOUBTFUL_MONTHS
 
 
 def _find_steps(text: pl.Series) -> pl.Series:
