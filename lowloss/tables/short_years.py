@@ -32,14 +32,15 @@ def weigh_years_first(short: pl.Series, others: Sequence[pl.Series], present: in
     best = max(other.count() for other in others)
     if short.count() < best:
         return False
-    if is_monotonic(short) or shows_years_first(short):
-        return True
-    if short.count() - best > FEW * present:
-        return short.count() == present
-    readings = (short, *others)
+    readings, is_odd = (short, *others), short.count() - best > FEW * present
     firsts = [are_first_days(dates) for dates in readings]
-    if sum(firsts) == 1:
+    is_rising = is_monotonic(short)
+    if sum(firsts) == 1 and not is_odd and not is_rising:
         return firsts[0]
+    if is_rising or shows_years_first(short):
+        return True
+    if is_odd:
+        return short.count() == present
     later = [(dates.dt.year() >= NEXT_YEAR).sum() for dates in readings]
     if short.n_unique() >= MIN_DATES and 0 in later and max(later) > FEW * present:
         return later[0] == 0 if 0 in (later[0], max(later[1:])) else None

@@ -49,7 +49,11 @@ def find_single_column(data: bytes, decimal: str | None) -> SingleColumn | None:
         return None
     rows = [line for line in lines[start:] if line and not is_missing(line)]
     decimals = [line for line in rows if DECIMAL.fullmatch(line)]
-    if len(decimals) < max(MIN_DECIMALS, MIN_SHARE * len(rows)):
+    if (
+        decimal == "."
+        or _are_numbered(decimals)
+        or len(decimals) < max(MIN_DECIMALS, MIN_SHARE * len(rows))
+    ):
         return None
     is_said = decimal == ","
     others = [line for line in rows if not _is_value(line)]
@@ -94,6 +98,12 @@ def cut_single_column(
         )
     )
     return b"\n".join((lines[column.skipped], lines[-1]))
+
+
+def _are_numbered(decimals: list[str]) -> bool:
+    """Return whether the first of two numbers counts the rows, as the row names of R do."""
+    firsts = [line.partition(",")[0] for line in decimals]
+    return any(firsts == [str(number + first) for number in range(len(firsts))] for first in (0, 1))
 
 
 def _is_value(line: str) -> bool:

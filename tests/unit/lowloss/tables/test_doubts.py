@@ -221,6 +221,19 @@ def test_an_option_that_a_column_contradicts_does_not_cost_the_column() -> None:
     assert table.frame.to_dict(as_series=False) == {"pop": [1250, 3400], "share": [0.5, 0.25]}
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_that_count_the_rows_are_a_column_of_their_own(first: int) -> None:
+    lines = "".join(f"{row},{10 + row}\n" for row in range(first, first + 6))
+
+    assert read_lines(f"y\n{lines}").frame.width == 2
+    assert read_lines(f"y\n{lines}", decimal=",").frame.width == 2
+
+
+def test_decimal_point_splits_numbers_at_commas() -> None:
+    assert read_lines("y\n8,10\n3,20\n5,31\n").frame.width == 1
+    assert read_lines("y\n8,10\n3,20\n5,31\n", decimal=".").frame.width == 2
+
+
 def test_lines_that_nothing_splits_are_told() -> None:
     table = read_lines("a:b\n1:x\n2:y\n")
 
