@@ -29,7 +29,7 @@ def category_codes(levels: int, *tables: str) -> Fault:
         Cause.codes_as_numbers,
         tables,
         table=edits.with_codes(levels),
-        sound=with_fields(categories=[edits.CODES]),
+        sound=with_fields(categorical=[edits.CODES]),
     )
 
 

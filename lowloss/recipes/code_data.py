@@ -62,12 +62,12 @@ def exclusion(recipe: Recipe) -> Section:
 
 def encode_categories(recipe: Recipe) -> Section:
     """Return the lines that give each value of a category a column of its own."""
-    if not recipe.categories:
+    if not recipe.categorical:
         return Section()
     is_code = "[(np.isnan(column) | (column % 1 == 0)).all() for column in x.T]"
     comment = "# Columns of whole numbers are codes:"
-    if recipe.categories != "all":
-        is_code = f"[name in {format_literal(recipe.categories)} for name in columns]"
+    if recipe.categorical != "all":
+        is_code = f"[name in {format_literal(recipe.categorical)} for name in columns]"
         comment = "# columns: the names of x's columns"
     options = {"handle_unknown": '"ignore"', "sparse_output": "False"}
     return Section(

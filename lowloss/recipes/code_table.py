@@ -32,7 +32,7 @@ class ScriptTable:
 
         Columns that it excludes are none.
         """
-        coded = self.codes if recipe.categories == "all" else recipe.categories
+        coded = self.codes if recipe.categorical == "all" else recipe.categorical
         seen = [name for name in (*self.numbers, *self.categories) if name not in recipe.exclude]
         numbers = tuple(name for name in seen if name in self.numbers and name not in coded)
         categories = tuple(name for name in seen if name not in numbers)

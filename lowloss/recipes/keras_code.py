@@ -26,7 +26,7 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
     """
     predicted = table.predicted
     # What is left out is not read, and what is read is encoded.
-    read = recipe.with_changes({"exclude": [], "categories": [], "encode_labels": False})
+    read = recipe.with_changes({"exclude": [], "categorical": [], "encode_labels": False})
     seen = table.seen_by(recipe)
     if not seen.numbers:
         read = read.with_changes({"scale_features": "none"})
@@ -96,7 +96,7 @@ def change_code(before: Recipe, after: Recipe, predicted: PredictedTargets) -> s
 
 
 def _scaled_features(recipe: Recipe) -> Section:
-    return data.feature_scaling(recipe, numbers="(~is_code).sum()" if recipe.categories else "")
+    return data.feature_scaling(recipe, numbers="(~is_code).sum()" if recipe.categorical else "")
 
 
 def _scaled_target(recipe: Recipe, predicted: PredictedTargets) -> Section:

@@ -27,7 +27,7 @@ def read_category_layer(network: Network, layer: KerasObject) -> None:
     if network.is_begun:
         _refuse(layer, "is not the first layer", "put it before all else")
     _note_category(network, layer)
-    network.categories = "all"
+    network.categorical = "all"
     # An Embedding gives each column a row of numbers: a Flatten puts them side by side.
     network.axes = 2 if layer.class_name == "Embedding" else network.axes
     network.inputs = None
@@ -45,8 +45,8 @@ def read_column_layer(network: Network, layer: KerasObject, column: str) -> None
         )
     elif layer.class_name in CATEGORY_LAYERS:
         _note_category(network, layer)
-        names = () if network.categories == "all" else network.categories
-        network.categories = tuple(dict.fromkeys((*names, column)))
+        names = () if network.categorical == "all" else network.categorical
+        network.categorical = tuple(dict.fromkeys((*names, column)))
     elif layer.class_name not in _SHAPING_LAYERS:
         _refuse(
             layer,

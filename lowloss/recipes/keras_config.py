@@ -79,8 +79,8 @@ def _read_network_fields(network: Network, fit: Mapping[str, Any]) -> dict[str, 
     fields: dict[str, Any] = {"layers": network.layers, "front_layers": network.front}
     if network.inputs is not None:
         fields["inputs"] = network.inputs
-    if network.categories and "categories" not in fit:
-        fields["categories"] = network.categories
+    if network.categorical and "categorical" not in fit:
+        fields["categorical"] = network.categorical
     requested = fit.get("scale_features", "none")
     if network.scaling == "minmax" and requested != "none":
         raise RecipeUnsupported(

@@ -64,7 +64,7 @@ class Network:
     """The network of the layers that were read so far.
 
     `axes` is how many axes a row has, and `inputs` how many numbers, None where no layer says so;
-    `scaling` is done by the model itself to its features, and `categories` are the inputs that it
+    `scaling` is done by the model itself to its features, and `categorical` are the inputs that it
     takes as such.
     """
 
@@ -72,7 +72,7 @@ class Network:
     front: list[Mapping[str, Any]] = field(default_factory=list)
     noise: float = 0.0
     scaling: RecipeScaling = "none"
-    categories: tuple[str, ...] | Literal["all"] = ()
+    categorical: tuple[str, ...] | Literal["all"] = ()
     axes: int | None = None
     inputs: int | None = None
     notes: list[str] = field(default_factory=list)

@@ -118,7 +118,7 @@ class Recipe(Spec):
     loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
     `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
     alpha of mixup. `huber_delta` is where Huber's loss becomes linear. `exclude` names columns that
-    the network does not see; `categories` those whose whole numbers are codes of categories, or
+    the network does not see; `categorical` those whose whole numbers are codes of categories, or
     `all` such columns: each value has a column of its own. `front_layers` stand before the first
     Dense layer. `validation_rows` are drawn at random, or the table's `last`: so Keras's own
     `validation_split` takes them.
@@ -132,7 +132,7 @@ class Recipe(Spec):
     scale_target: Literal["none", "standard", "minmax"] = "none"
     missing: Literal["keep", "mean"] = "keep"
     exclude: tuple[Text, ...] = ()
-    categories: tuple[Text, ...] | Literal["all"] = ()
+    categorical: tuple[Text, ...] | Literal["all"] = ()
     encode_labels: bool = False
     class_weight: Literal["none", "balanced"] = "none"
     noise: Penalty = 0.0

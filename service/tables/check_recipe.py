@@ -104,7 +104,7 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
 
 def _count_all_inputs(recipe: Recipe, dataset: Dataset) -> int:
     """Return how many inputs of a network become of all columns, at most."""
-    codes = MAX_CODE_INPUTS if recipe.categories else 0
+    codes = MAX_CODE_INPUTS if recipe.categorical else 0
     return sum(max(_count_inputs(c), min(c.distinct + 1, codes)) for c in dataset.profile)
 
 
@@ -174,14 +174,14 @@ def _find_features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
 
 def _check_categories(recipe: Recipe, checked: CheckedJob) -> None:
     """Refuse columns as categories that are no features, or whose numbers are no codes."""
-    if recipe.categories == "all":
+    if recipe.categorical == "all":
         return
     features = {column.name: column for column in checked.features}
-    for name in recipe.categories:
+    for name in recipe.categorical:
         if name not in features:
             raise UnknownFeature(
                 f"the recipe takes {name!r} as a category, and the table has no such feature",
-                field="recipe.categories",
+                field="recipe.categorical",
                 fix=f"name the columns of codes; {suggest_column(name, features)}",
             )
         column = features[name]
@@ -189,7 +189,7 @@ def _check_categories(recipe: Recipe, checked: CheckedJob) -> None:
         if not (is_category or column.may_be_codes):
             raise UnknownFeature(
                 f"the recipe takes {name!r} as a category, and its values are no whole numbers",
-                field="recipe.categories",
+                field="recipe.categorical",
                 fix="leave it out",
             )
 

@@ -290,7 +290,7 @@ def test_codes_that_are_fed_as_numbers_want_columns_of_their_own(executor: Local
     first = diagnosis.findings[0]
     assert first.cause is Cause.codes_as_numbers
     assert first.remedy is not None
-    assert set(first.remedy.change["categories"]) == {"user", "item"}
+    assert set(first.remedy.change["categorical"]) == {"user", "item"}
     assert "OneHotEncoder" in first.remedy.code
     assert diagnosis.loss is not None
     assert diagnosis.remedied_loss is not None

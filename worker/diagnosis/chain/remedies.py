@@ -183,11 +183,11 @@ def _without_columns(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _as_categories(case: RemedyContext) -> list[RemedyRule]:
-    taken = case.recipe.categories
+    taken = case.recipe.categorical
     if taken == "all" or not case.columns:
         return []
     text = describe_categories(case.columns)
-    return [RemedyRule(text, set_fields(categories=[*taken, *case.columns]))]
+    return [RemedyRule(text, set_fields(categorical=[*taken, *case.columns]))]
 
 
 def describe_categories(columns: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ def build_sound_recipe(
             "missing": "mean",
             "encode_labels": not data.is_encoded,
             "exclude": recipe.exclude,
-            "categories": (*recipe.categories, *codes.columns) if codes else recipe.categories,
+            "categorical": (*recipe.categorical, *codes.columns) if codes else recipe.categorical,
             "layers": [dense, dense, layer],
             "loss": loss,
             "optimizer": {"name": "adam", "learning_rate": 2e-3},

@@ -119,7 +119,7 @@ def _copy_output(source: Recipe, target: Recipe) -> Change:
 
 def _has_more_categories(end: Recipe, sound: Recipe) -> bool:
     """Return whether columns of codes are categories to the sound recipe alone."""
-    return end.categories != "all" and {*end.categories} < {*sound.categories}
+    return end.categorical != "all" and {*end.categorical} < {*sound.categorical}
 
 
 def _copy_decay(source: Recipe, _: Recipe) -> Change:
@@ -173,8 +173,8 @@ def _describe_epochs(sound: Recipe) -> str:
 DIFFERENCES = (
     Difference(
         _constant_cause(Cause.codes_as_numbers),
-        lambda recipe: describe_categories(recipe.categories),
-        _copy_fields("categories"),
+        lambda recipe: describe_categories(recipe.categorical),
+        _copy_fields("categorical"),
         is_possible=_has_more_categories,
     ),
     Difference(

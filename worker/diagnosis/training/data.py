@@ -93,7 +93,7 @@ class DiagnosisData:
     def seen_by(self, recipe: Recipe) -> DiagnosisData:
         """Return the data with the columns as categories that a recipe takes as such."""
         texts = self.names[len(self.numeric_names) :]
-        names = recipe.categories
+        names = recipe.categorical
         if names == "all":
             names = (*self.codes, *texts)
         seen = {*self.codes, *texts} - {*self.categories}

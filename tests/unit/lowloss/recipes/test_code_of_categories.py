@@ -34,7 +34,7 @@ def test_codes_of_categories_are_read_as_such(
 ) -> None:
     table = a_table(numbers=("rooms", "shop", "year"), categories=("city",), codes=("shop", "year"))
 
-    code = training_code(BEFORE.with_changes({"categories": categories}), table)
+    code = training_code(BEFORE.with_changes({"categorical": categories}), table)
 
     assert f"NUMBERS = {json.dumps(numbers)}" in code
     assert f"CATEGORIES = {json.dumps(coded)}" in code
@@ -51,17 +51,17 @@ def test_columns_of_categories_are_not_scaled() -> None:
 
 
 def test_codes_of_categories_are_shown_with_their_encoder() -> None:
-    code = shown({"categories": ["shop"]})
+    code = shown({"categorical": ["shop"]})
 
     assert 'is_code = np.array([name in ("shop",) for name in columns])' in code
     assert "encoder.fit_transform(x[:, is_code])" in code
     assert "(np.isnan(column) | (column % 1 == 0)).all() for column in x.T" in shown(
-        {"categories": "all"}
+        {"categorical": "all"}
     )
 
 
 def test_scaling_beside_categories_is_shown_for_the_numbers_alone() -> None:
-    before = BEFORE.with_changes({"categories": ["shop"]})
+    before = BEFORE.with_changes({"categorical": ["shop"]})
     after = before.with_changes({"scale_features": "standard"})
 
     code = change_code(before, after, PredictedTargets(Task.regression))

@@ -36,7 +36,7 @@ def test_an_embedding_makes_all_columns_of_whole_numbers_categories() -> None:
 
     imported = read_model(model)
 
-    assert imported.recipe.categories == "all"
+    assert imported.recipe.categorical == "all"
     assert [layer.units for layer in imported.recipe.layers] == [8, 1]
     assert imported.recipe.inputs is None
     assert "Embedding is taken as a column for each level" in imported.notes[0]
@@ -57,7 +57,7 @@ def test_the_named_inputs_of_embeddings_are_categories() -> None:
 
     recipe = read_model(model).recipe
 
-    assert recipe.categories == ("user", "city")
+    assert recipe.categorical == ("user", "city")
     assert recipe.scale_features == "standard"
     assert [layer.units for layer in recipe.layers] == [8, 1]
 
@@ -71,7 +71,7 @@ def test_what_the_user_says_of_categories_stands_above_the_names_of_inputs() -> 
         inputs=("input_1", "age"),
     )
 
-    assert read_model(model, categories=["user"]).recipe.categories == ("user",)
+    assert read_model(model, categorical=["user"]).recipe.categorical == ("user",)
 
 
 def test_a_skip_may_start_with_the_columns_of_several_inputs() -> None:

@@ -298,7 +298,7 @@ CODED = {
 
 @pytest.mark.parametrize("categories", [["user"], ["is_old"], "all", []], ids=str)
 def test_columns_of_whole_numbers_may_be_categories_of_a_recipe(categories: Any) -> None:
-    assert check(NUMBERS, {"categories": categories}, extra=CODED).task is Task.regression
+    assert check(NUMBERS, {"categorical": categories}, extra=CODED).task is Task.regression
 
 
 @pytest.mark.parametrize(
@@ -310,6 +310,6 @@ def test_columns_of_whole_numbers_may_be_categories_of_a_recipe(categories: Any)
 )
 def test_other_columns_as_categories_are_refused(name: str, words: str) -> None:
     with pytest.raises(UnknownFeature, match=words) as refused:
-        check(NUMBERS, {"categories": [name]}, extra=CODED)
+        check(NUMBERS, {"categorical": [name]}, extra=CODED)
 
-    assert refused.value.field == "recipe.categories"
+    assert refused.value.field == "recipe.categorical"

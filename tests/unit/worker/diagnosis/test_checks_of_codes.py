@@ -80,8 +80,8 @@ def test_numbers_whose_order_tells_are_no_codes(columns: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     "recipe",
     [
-        a_network(16, categories=["shop"]),
-        a_network(16, categories="all"),
+        a_network(16, categorical=["shop"]),
+        a_network(16, categorical="all"),
         a_network(16, exclude=["shop"]),
         a_network(16, front_layers=["batch_normalization"]),
     ],
@@ -92,7 +92,7 @@ def test_codes_that_the_network_does_not_see_as_numbers_are_none(recipe: Recipe)
 
 
 def test_categories_of_a_recipe_have_a_column_for_each_value() -> None:
-    recipe = a_network(16, categories=["shop"])
+    recipe = a_network(16, categorical=["shop"])
     data, _ = data_of(of_shop(Y), a_network(16))
 
     seen = data.seen_by(recipe)
@@ -108,8 +108,8 @@ def test_other_categories_keep_their_columns_beside_codes() -> None:
     cities = [f"city {i % 90}" for i in range(ROWS)]
     data, _ = data_of(of_shop(Y) | {"city": cities}, a_network(16))
 
-    seen = data.seen_by(a_network(16, categories=["shop"]))
-    of_all = data.seen_by(a_network(16, categories="all"))
+    seen = data.seen_by(a_network(16, categorical=["shop"]))
+    of_all = data.seen_by(a_network(16, categorical="all"))
 
     def count_columns(of_data: DiagnosisData) -> int:
         return of_data.sources(of_data.draws[0]).count("city")
@@ -126,7 +126,7 @@ def test_data_of_one_of_several_targets_see_categories_as_their_own() -> None:
     columns = of_shop(Y) | {"z": NOISE[::-1] + Y}
     data, _ = data_of(columns, recipe, targets=("y", "z"))
 
-    coded = recipe.with_changes({"categories": ["shop"]})
+    coded = recipe.with_changes({"categorical": ["shop"]})
 
     assert data.seen_by(coded).y.shape == (ROWS, 2)
     assert data.by_target[0].seen_by(coded).y.shape == (ROWS,)
