@@ -2,7 +2,8 @@
 
 Each question's remedied recipe, and the recipe with the fix that a human named, train in stock
 Keras as `train.py` is handed out, on the rows that were diagnosed, with three seeds. Both are
-judged on fresh rows of the same formula; where there are none, on the rows themselves.
+judged on fresh rows of the same formula; where there are none, on a fifth of the rows, which
+neither trains on, another one for each seed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from lowloss.spec import Recipe, Task
 
 SEEDS = (0, 1, 2)
 SECONDS = 60.0
+JUDGING_PART = 5
 CLOSE, CLOSE_OF_CONSTANT = 1.05, 0.01
 """A script reaches the human fix with so many times its loss, or so much of a constant's more."""
 
@@ -134,11 +136,23 @@ def _remedied(cache: Path) -> dict[str, Recipe]:
     return {name: Diagnosis.model_validate(diagnosis).remedied_recipe for name, diagnosis in lines}
 
 
+def _with_judging_rows(program: Program, seed: int) -> tuple[Setting, pl.DataFrame]:
+    """Return the setting with the rows that scripts train on, and those that judge them."""
+    setting, fresh = program.setting, program.table.fresh
+    if fresh is not None:
+        return setting, fresh()
+    order = np.random.default_rng(seed).permutation(setting.frame.height)
+    judging, training = np.split(order, [setting.frame.height // JUDGING_PART])
+    # In the table's order: some recipes validate on its last rows.
+    return replace(setting, frame=setting.frame[np.sort(training)]), setting.frame[judging]
+
+
 def _run_program(program: Program, remedied: Recipe) -> dict[str, Any]:
-    setting, started = program.setting, time.perf_counter()
-    fresh = program.table.fresh() if program.table.fresh is not None else setting.frame
-    losses = [run_script(setting, remedied, fresh, seed) for seed in SEEDS]
-    of_fix = [run_script(setting, program.sound.recipe, fresh, seed) for seed in SEEDS]
+    started, losses, of_fix = time.perf_counter(), [], []
+    for seed in SEEDS:
+        setting, rows = _with_judging_rows(program, seed)
+        losses.append(run_script(setting, remedied, rows, seed))
+        of_fix.append(run_script(setting, program.sound.recipe, rows, seed))
     pairs = zip(losses, of_fix, strict=True)
     return {
         "name": program.name,
