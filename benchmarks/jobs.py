@@ -77,7 +77,7 @@ def run_job(database: Database, folder: Path) -> dict[str, Any]:
     assert claim is not None
     channel, resources = _Channel(folder), JobResources(Limits(), LocalExecutor(), folder)
     started = time.perf_counter()
-    with _measured_parts() as parts:
+    with measured_parts() as parts:
         ended = run_safely(database, claim.fence, channel, resources)  # type: ignore[arg-type]
     whole = time.perf_counter() - started
     assert ended.ending == "succeeded", ended
@@ -109,6 +109,17 @@ def job_of(database: Database) -> Job:
     return job
 
 
+def prepare_job(database: Database, folder: Path) -> tuple[Reporter, JobSpec, Prepared]:
+    """Claim the job that was submitted, and return what its search begins with."""
+    with database.transaction() as session:
+        claim = claim_job(session, "bench", lease_seconds=36_000)
+    assert claim is not None
+    reporter = Reporter(database, claim.fence, _Channel(folder))  # type: ignore[arg-type]
+    resources = JobResources(Limits(), LocalExecutor(), folder)
+    prepared, checked = prepare_data(reporter, load_job(reporter), resources)
+    return reporter, checked.spec, prepared
+
+
 def prepared_of(database: Database, folder: Path) -> Prepared:
     """Return the rows of the only job, as its trials see them."""
     fence = Fence(job_of(database).id, "bench", 1)
@@ -117,7 +128,7 @@ def prepared_of(database: Database, folder: Path) -> Prepared:
     return prepare_data(reporter, load_job(reporter), resources)[0]
 
 
-class _Parts:
+class Parts:
     """Seconds of a job's phases, and inside its parts, of all threads, with the calls of each."""
 
     def __init__(self) -> None:
@@ -187,14 +198,14 @@ class _Parts:
 
 
 @contextmanager
-def _measured_parts() -> Iterator[_Parts]:
+def measured_parts() -> Iterator[Parts]:
     """Measure a job's parts inside the block."""
     from worker.engine.cohort.compiled import Compiled
     from worker.progress.reporter import Reporter
     from worker.search.tuner import SearchTuner
     from worker.trials.loop import SearchLoop
 
-    parts = _Parts()
+    parts = Parts()
     places: list[tuple[Any, str, str]] = [
         (SearchLoop, "run", "search"),
         (SearchTuner, "ask", "oracle"),

@@ -80,7 +80,7 @@ def main() -> None:
         "commit": subprocess.check_output(describe_, text=True).strip(),
     }
     terms_ = {"seconds": options.seconds, "is_cpu_time": options.cpu, "workers": options.workers}
-    summary = results(records, machine=machine, **terms_)
+    summary = results(records, machine=machine, scripts=cache.script_results(), **terms_)
     print(table_of(summary))
     if options.page or len(records) == len(programs()):
         write_results(RESULTS, summarise_results(summary))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -134,8 +135,9 @@ class Cache:
         return list({record.name: record for record in records}.values())
 
     def forget_records(self) -> None:
-        """Diagnose all programs again."""
+        """Diagnose all programs again, and train their scripts."""
         self._records.unlink(missing_ok=True)
+        self._scripts.unlink(missing_ok=True)
 
     def add_record(self, record: Record) -> None:
         """Keep one more."""
@@ -149,6 +151,19 @@ class Cache:
     def add_diagnosis(self, name: str, diagnosis: Diagnosis) -> None:
         """Keep the whole diagnosis of a program, for whoever wants to know why."""
         _append(self.folder / "diagnoses.jsonl", json.dumps([name, diagnosis.model_dump()]))
+
+    @property
+    def _scripts(self) -> Path:
+        return self.folder / "scripts.jsonl"
+
+    def script_results(self) -> list[dict[str, Any]]:
+        """Return what scripts came to, the latest of each program."""
+        results = map(json.loads, _lines(self._scripts))
+        return list({result["name"]: result for result in results}.values())
+
+    def add_script_result(self, result: dict[str, Any]) -> None:
+        """Keep what a program's scripts came to."""
+        _append(self._scripts, json.dumps(result))
 
 
 def _lines(path: Path) -> Iterator[str]:

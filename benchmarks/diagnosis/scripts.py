@@ -3,7 +3,8 @@
 Each question's remedied recipe, and the recipe with the fix that a human named, train in stock
 Keras as `train.py` is handed out, on the rows that were diagnosed, with three seeds. Both are
 judged on fresh rows of the same formula; where there are none, on a fifth of the rows, which
-neither trains on, another one for each seed.
+neither trains on, another one for each seed. What is in the cache already is not trained again;
+`python -m benchmarks.diagnosis --page` has it, too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks.diagnosis.__main__ import chosen
 from benchmarks.diagnosis.programs import Kind, Program, Setting
+from benchmarks.diagnosis.records import Cache
 from benchmarks.diagnosis.run import checked_setting
 from lowloss.recipes import training_code
 from lowloss.results import Diagnosis
@@ -164,16 +166,19 @@ def _run_program(program: Program, remedied: Recipe) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the scripts of the questions that were diagnosed, a line for each."""
+    """Run the scripts of the questions that were diagnosed; add a line for each to the cache."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="WORD")
     parser.add_argument("--cache", type=Path, default=Path("benchmark-data/diagnosis"))
     options = parser.parse_args()
-    remedied = _remedied(options.cache)
+    cache, remedied = Cache(options.cache), _remedied(options.cache)
+    for result in cache.script_results():
+        remedied.pop(result["name"], None)
     for program in chosen("all", options.only):
         if program.kind is Kind.forum and program.name in remedied:
             result = _run_program(program, remedied[program.name])
             print(json.dumps(result), flush=True)
+            cache.add_script_result(result)
 
 
 if __name__ == "__main__":
