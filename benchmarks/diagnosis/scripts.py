@@ -53,8 +53,9 @@ def run_script(setting: Setting, recipe: Recipe, fresh: pl.DataFrame, seed: int)
         table, _, checked = checked_setting(setting, seconds=SECONDS)
         code = training_code(recipe, write_plain_table(path, table, checked))
         fresh_path = Path(folder) / "fresh.csv"
-        table, _, checked = checked_setting(replace(setting, frame=fresh), seconds=SECONDS)
-        write_plain_table(fresh_path, table, checked)
+        fresh_table, _, _ = checked_setting(replace(setting, frame=fresh), seconds=SECONDS)
+        # A column that is constant here is one that the network knows all the same.
+        write_plain_table(fresh_path, fresh_table, checked)
         keras.utils.set_random_seed(seed)
         names: dict[str, Any] = {}
         with _quiet(), _arguments("train.py", str(path)):
