@@ -177,21 +177,19 @@ class Benchmark:
 def main() -> None:
     """Measure what is missing of all tables, or of those that are named."""
     options = _parse()
-    tables = options.only or list(TABLES)
+    seeds = {name: TABLES[name].seeds for name in options.only or TABLES}
     benchmark = Benchmark(options.out, json.loads(options.set))
     work = list_work(
         benchmark.results,
-        {name: TABLES[name].seeds for name in tables},
+        seeds,
         options.peers or list(PEERS),
         only_peers=options.peers is not None,
         again=options.again,
     )
-    seconds, assumed = estimate_seconds(work, benchmark.results)
-    print(f"{len(work)} measurements, up to {seconds / 3600:.1f} hours by recorded seconds", end="")
-    print(f"; not measured before: {', '.join(sorted(assumed))}" if assumed else "", flush=True)
+    print(_say_plan(work, benchmark.results, seeds), flush=True)
     if options.plan:
         return
-    for table in tables:
+    for table in seeds:
         of_table = [one for one in work if one.table == table]
         if of_table:
             benchmark.measure(table, of_table)
@@ -199,6 +197,12 @@ def main() -> None:
         write_page(benchmark.results)
     if benchmark.failed:
         raise SystemExit(f"{len(benchmark.failed)} measurements failed: run it again")
+
+
+def _say_plan(work: Sequence[Work], results: dict[str, Any], seeds: dict[str, int]) -> str:
+    seconds, assumed = estimate_seconds(work, results, seeds)
+    plan = f"{len(work)} measurements, up to {seconds / 3600:.1f} hours by recorded seconds"
+    return f"{plan}; assumed for {', '.join(sorted(assumed))}" if assumed else plan
 
 
 def _parse() -> argparse.Namespace:

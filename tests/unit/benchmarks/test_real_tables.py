@@ -13,7 +13,14 @@ from benchmarks.real.generated import half_a_million_rows, thousands_of_columns
 from benchmarks.real.rows import MISSING_WORD, check_are_job_rows, read_job_rows
 from benchmarks.real.summary import METHODS, compare, mean_scores, rank_methods
 from benchmarks.real.tables import TABLES
-from benchmarks.real.work import ASSUMED_SECONDS, JOB, Work, estimate_seconds, list_work
+from benchmarks.real.work import (
+    ASSUMED_SECONDS,
+    ASSUMED_SECONDS_FEW_ROWS,
+    JOB,
+    Work,
+    estimate_seconds,
+    list_work,
+)
 from benchmarks.results_page import write_page
 
 PEERS = ("catboost", "kerastuner")
@@ -77,7 +84,7 @@ def test_results_of_before_the_peers_are_measured_anew_in_their_seconds() -> Non
     work = list_work(results, {"a": 1}, PEERS)
 
     assert [one.method for one in work] == [JOB, *PEERS]
-    assert estimate_seconds(work, results) == (150.0, set())
+    assert estimate_seconds(work, results, {"a": 1}) == (150.0, set())
 
 
 def test_estimate_takes_the_methods_own_seconds_then_the_jobs_then_assumes_some() -> None:
@@ -85,11 +92,12 @@ def test_estimate_takes_the_methods_own_seconds_then_the_jobs_then_assumes_some(
     run["seconds"]["catboost"] = 2.0
     results = {"tables": {"a": an_entry(run)}}
     work = [Work("a", 1, "catboost"), Work("a", 0, "kerastuner"), Work("b", 0, JOB)]
+    work.append(Work("c", 0, JOB))
 
-    seconds, assumed = estimate_seconds(work, results)
+    seconds, assumed = estimate_seconds(work, results, {"a": 3, "b": 1, "c": 3})
 
-    assert seconds == 2.0 + 60.0 + ASSUMED_SECONDS
-    assert assumed == {"b"}
+    assert seconds == 2.0 + 60.0 + ASSUMED_SECONDS + ASSUMED_SECONDS_FEW_ROWS
+    assert assumed == {"b", "c"}
 
 
 def test_a_mean_over_seeds_needs_all_of_them() -> None:
