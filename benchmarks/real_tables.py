@@ -27,6 +27,7 @@ from benchmarks.results_file import write_results
 from benchmarks.results_page import write_page
 from lowloss.cli.demo import run_server
 from lowloss.client.client import Client
+from lowloss.errors import LowlossError
 from lowloss.results import Dataset, Job, JobState
 from lowloss.spec import REGRESSION_METRICS
 
@@ -146,7 +147,7 @@ class Benchmark:
     def _try(self, work: Work, measure: Callable[[], None]) -> None:
         try:
             measure()
-        except FailedError as error:
+        except (FailedError, LowlossError) as error:
             print(f"{work} failed: {error}", flush=True)
             self.failed.append(work)
 
@@ -158,7 +159,8 @@ class Benchmark:
         self._write(work, run)
 
     def _measure_peer(self, work: Work, path: Path, folder: Path) -> None:
-        run = self.results["tables"][work.table].get("runs", {}).get(str(work.seed))
+        entry = self.results["tables"].get(work.table, {})
+        run = entry.get("runs", {}).get(str(work.seed))
         if run is None:
             raise FailedError("its job failed")
         request = TABLES[work.table].request(work.seed, run["set"])
@@ -171,6 +173,8 @@ class Benchmark:
     def _write(self, work: Work, measured: dict[str, Any]) -> None:
         print(work.table, work.seed, work.method, json.dumps(measured), flush=True)
         self.results["machine"] = {"cores": len(os.sched_getaffinity(0))}
+        tables = self.results["tables"]
+        self.results["tables"] = {name: tables[name] for name in TABLES if name in tables}
         write_results(self.out, self.results)
 
 
@@ -189,12 +193,15 @@ def main() -> None:
     print(_say_plan(work, benchmark.results, seeds), flush=True)
     if options.plan:
         return
-    for table in seeds:
-        of_table = [one for one in work if one.table == table]
-        if of_table:
-            benchmark.measure(table, of_table)
-    if options.out == RESULTS:
-        write_page(benchmark.results)
+    try:
+        for table in seeds:
+            of_table = [one for one in work if one.table == table]
+            if of_table:
+                benchmark.measure(table, of_table)
+    finally:
+        # However a long run ends: the page says what the results say.
+        if options.out == RESULTS:
+            write_page(benchmark.results)
     if benchmark.failed:
         raise SystemExit(f"{len(benchmark.failed)} measurements failed: run it again")
 
@@ -231,8 +238,14 @@ def _parse_peers(text: str) -> list[str]:
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.check_output(command, text=True).strip()
+    """Describe the commit, and whether anything but what this benchmark writes differs from it."""
+    commit = subprocess.check_output(["git", "describe", "--always"], text=True).strip()
+    written = [
+        f":(exclude,top){path}" for path in ("benchmarks/real_tables.json", "docs/results.md")
+    ]
+    difference = ["git", "diff", "--quiet", "HEAD", "--", ":(top)", *written]
+    is_clean = subprocess.run(difference, check=False).returncode == 0
+    return commit if is_clean else f"{commit}-dirty"
 
 
 if __name__ == "__main__":
