@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks import real_tables
 from benchmarks.real.generated import half_a_million_rows, thousands_of_columns
 from benchmarks.real.rows import MISSING_WORD, check_are_job_rows, read_job_rows
 from benchmarks.real.summary import METHODS, compare, mean_scores, rank_methods
@@ -213,3 +217,71 @@ def test_generated_tables_are_the_same_each_time() -> None:
 
     assert first.equals(second)
     assert first["product"].n_unique() <= 200
+
+
+class NoClient:
+    """Stands in for a client: nobody calls it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __enter__(self) -> NoClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was measured, in order; the job of seed 1 fails, and nothing is run."""
+    calls: list[Any] = []
+
+    @contextmanager
+    def run_no_server(folder: Path) -> Iterator[str]:
+        calls.append("server")
+        yield f"http://{folder.name}"
+        calls.append("end of the server")
+
+    def run_job(name: str, seed: int, *_: object) -> Any:
+        calls.append((name, seed, JOB))
+        if seed == 1:
+            raise real_tables.FailedError("failed, out of memory")
+        entry = an_entry(a_run({JOB: 1.0}))
+        return entry, entry.pop("runs")["0"]
+
+    def run_peer(peer: str, path: Path, request: dict[str, Any], *_: object) -> Any:
+        calls.append((path.name, request["seed"], peer))
+        return {"score": 2.0, "seconds": 30.0, "trials": 4}
+
+    monkeypatch.setattr(real_tables, "run_server", run_no_server)
+    monkeypatch.setattr(real_tables, "Client", NoClient)
+    monkeypatch.setattr(real_tables, "run_job", run_job)
+    monkeypatch.setattr(real_tables, "run_peer", run_peer)
+    return calls
+
+
+def test_peers_are_measured_once_the_server_has_ended(measured: list[Any], tmp_path: Path) -> None:
+    benchmark = real_tables.Benchmark(tmp_path / "results.json", {})
+
+    benchmark.measure("wine", list_work(benchmark.results, {"wine": 1}, PEERS))
+
+    job, *peers = [("wine", 0, JOB), *(("load_wine.csv", 0, peer) for peer in PEERS)]
+    assert measured == ["server", job, "end of the server", *peers]
+    run = json.loads((tmp_path / "results.json").read_text())["tables"]["wine"]["runs"]["0"]
+    assert run["scores"] == {JOB: 1.0, "catboost": 2.0, "kerastuner": 2.0}
+    assert run["seconds"] == {JOB: 60.0, "catboost": 30.0, "kerastuner": 30.0}
+
+
+def test_a_failed_job_leaves_the_others_and_is_left_to_the_next_run(
+    measured: list[Any], tmp_path: Path
+) -> None:
+    benchmark = real_tables.Benchmark(tmp_path / "results.json", {})
+
+    benchmark.measure("wine", list_work(benchmark.results, {"wine": 3}, ["catboost"]))
+
+    failed = [Work("wine", 1, JOB), Work("wine", 1, "catboost")]
+    assert benchmark.failed == failed
+    assert ("load_wine.csv", 2, "catboost") in measured
+    resumed = real_tables.Benchmark(tmp_path / "results.json", {})
+    assert list_work(resumed.results, {"wine": 3}, ["catboost"]) == failed
