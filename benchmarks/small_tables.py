@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.jobs import job_of, prepared_of, run_job, submit
-from benchmarks.real_tables import TABLES
+from benchmarks.real.tables import TABLES
 from lowloss.spec import Task
 from service.store.database import Database
 from worker.data.prepare import Prepared

@@ -14,7 +14,7 @@ from sklearn import datasets
 
 from benchmarks.diagnosis.program_table import ProgramTable
 from benchmarks.diagnosis.question_tables import QUESTION_TABLES
-from benchmarks.real_tables import as_it_is, unpacked
+from benchmarks.real.tables import as_it_is, unpacked
 from lowloss.spec import Task
 
 MAX_ROWS = 1_500

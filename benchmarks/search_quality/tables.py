@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.real_tables import TABLES as REAL
-from benchmarks.real_tables import RealTable, as_it_is, unpacked
+from benchmarks.real.tables import TABLES as REAL
+from benchmarks.real.tables import RealTable, as_it_is, unpacked
 from lowloss.spec import JobSpec, SearchSpace, WidthRange
 
 ROWS, MAX_EPOCHS, MAX_WIDTH = 2_400, 80, 128

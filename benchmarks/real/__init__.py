@@ -1,0 +1,1 @@
+"""Default jobs on real tables, beside what else a user would run on them."""

@@ -1,0 +1,80 @@
+"""What a run of the benchmark has to measure, and how long that will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ASSUMED_SECONDS, ASSUMED_SECONDS_FEW_ROWS = 700.0, 120.0
+"""Of a job that was never measured: a search's default limit, its diagnosis and some more; and what
+tables of few rows took (65 to 133 s on 2 cores at 4a5bd19)."""
+JOB = "lowloss"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A method that is to be measured on a table with a seed; JOB, or a peer."""
+
+    table: str
+    seed: int
+    method: str
+
+
+def list_work(
+    results: Mapping[str, Any],
+    seeds: Mapping[str, int],
+    peers: Sequence[str],
+    *,
+    only_peers: bool = False,
+    again: bool = False,
+) -> list[Work]:
+    """Return what is missing of the tables with so many seeds each; all of it `again`.
+
+    Peers are measured again after their job, whose time limits theirs. With `only_peers` they are
+    measured where their job was, and no job is.
+    """
+    work: list[Work] = []
+    for table, count in seeds.items():
+        runs = results["tables"].get(table, {}).get("runs", {})
+        for seed in range(count):
+            scores = runs.get(str(seed), {}).get("scores", {})
+            if only_peers and not scores:
+                continue
+            has_new_job = not only_peers and (again or not scores)
+            if has_new_job:
+                work.append(Work(table, seed, JOB))
+            work += [
+                Work(table, seed, peer)
+                for peer in peers
+                if has_new_job or again or peer not in scores
+            ]
+    return work
+
+
+def estimate_seconds(
+    work: Sequence[Work], results: Mapping[str, Any], seeds: Mapping[str, int]
+) -> tuple[float, set[str]]:
+    """Return the seconds of some work, and the tables whose jobs' seconds are assumed.
+
+    What was not measured takes a mean of the same method on the table's other seeds, and a peer the
+    longest that it may: as long as its job.
+    """
+    total, assumed = 0.0, set[str]()
+    for one in work:
+        entry = results["tables"].get(one.table, {})
+        seconds = _mean_seconds(entry, one.method) or _mean_seconds(entry, JOB)
+        # What was measured with one seed and no peers has the seconds of its job.
+        seconds = seconds or entry.get("seconds")
+        if seconds is None:
+            assumed.add(one.table)
+            has_few_rows = seeds[one.table] > 1
+            seconds = ASSUMED_SECONDS_FEW_ROWS if has_few_rows else ASSUMED_SECONDS
+        total += seconds
+    return total, assumed
+
+
+def _mean_seconds(entry: Mapping[str, Any], method: str) -> float | None:
+    runs = entry.get("runs", {}).values()
+    seconds = [run["seconds"][method] for run in runs if method in run["seconds"]]
+    return sum(seconds) / len(seconds) if seconds else None
