@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.real.peers import PEERS
-from benchmarks.real.tables import FEW_ROWS, TABLES
+from benchmarks.real.tables import FEW_ROWS, MAX_SEEDS, TABLES
 from benchmarks.real.work import JOB, Work, estimate_seconds, list_work
 from benchmarks.results_file import write_results
 from benchmarks.results_page import write_page
@@ -181,7 +181,7 @@ class Benchmark:
 def main() -> None:
     """Measure what is missing of all tables, or of those that are named."""
     options = _parse()
-    seeds = {name: TABLES[name].seeds for name in options.only or TABLES}
+    seeds = {name: min(TABLES[name].seeds, options.seeds) for name in options.only or TABLES}
     benchmark = Benchmark(options.out, json.loads(options.set))
     work = list_work(
         benchmark.results,
@@ -190,7 +190,7 @@ def main() -> None:
         only_peers=options.peers is not None,
         again=options.again,
     )
-    print(_say_plan(work, benchmark.results, seeds), flush=True)
+    print(_say_plan(work, benchmark.results), flush=True)
     if options.plan:
         return
     try:
@@ -206,7 +206,8 @@ def main() -> None:
         raise SystemExit(f"{len(benchmark.failed)} measurements failed: run it again")
 
 
-def _say_plan(work: Sequence[Work], results: dict[str, Any], seeds: dict[str, int]) -> str:
+def _say_plan(work: Sequence[Work], results: dict[str, Any]) -> str:
+    seeds = {name: table.seeds for name, table in TABLES.items()}
     seconds, assumed = estimate_seconds(work, results, seeds)
     plan = f"{len(work)} measurements, up to {seconds / 3600:.1f} hours by recorded seconds"
     return f"{plan}; assumed for {', '.join(sorted(assumed))}" if assumed else plan
@@ -215,6 +216,7 @@ def _say_plan(work: Sequence[Work], results: dict[str, Any], seeds: dict[str, in
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", metavar="TABLE", help=", ".join(TABLES))
+    parser.add_argument("--seeds", type=int, default=MAX_SEEDS, help="no more of a table")
     parser.add_argument("--peers", type=_parse_peers, help="measure only these, by commas; no jobs")
     parser.add_argument(
         "--again", action="store_true", help="measure what was measured before, too"
