@@ -84,12 +84,15 @@ def _relative_loss(
         mean_T = setting.frame.select(targets).to_numpy().mean(axis=0)
         rest_T = np.square(answers_MU - y_MT).mean(axis=0)
         return float(np.mean(rest_T / np.square(mean_T - y_MT).mean(axis=0)))
-    labels, code_M = np.unique(y_MT[:, 0], return_inverse=True)
-    share_MC = _shares(recipe, labels, answers_MU)
+    # A rare class may have no row to judge by: the network has a unit for it all the same.
+    labels, counts = np.unique(setting.frame[targets[0]].to_numpy(), return_counts=True)
+    is_known_M = np.isin(y_MT[:, 0], labels)
+    code_M = np.searchsorted(labels, y_MT[is_known_M, 0])
+    share_MC = _shares(recipe, labels, answers_MU[is_known_M])
     rows = len(code_M)
     loss = -np.log(np.clip(share_MC[np.arange(rows), code_M], 1 / rows, 1)).mean()
-    constant_C = np.bincount(code_M) / rows
-    return float(loss / -(constant_C * np.log(constant_C)).sum())
+    constant_C = counts / counts.sum()
+    return float(loss / -np.log(constant_C[code_M]).mean())
 
 
 def _shares(recipe: Recipe, labels: NDArray[Any], answers_MU: Floats) -> Floats:
