@@ -86,9 +86,8 @@ def _relative_loss(
         return float(np.mean(rest_T / np.square(mean_T - y_MT).mean(axis=0)))
     # A rare class may have no row to judge by: the network has a unit for it all the same.
     labels, counts = np.unique(setting.frame[targets[0]].to_numpy(), return_counts=True)
-    is_known_M = np.isin(y_MT[:, 0], labels)
-    code_M = np.searchsorted(labels, y_MT[is_known_M, 0])
-    share_MC = _shares(recipe, labels, answers_MU[is_known_M])
+    code_M = np.searchsorted(labels, y_MT[:, 0])
+    share_MC = _shares(recipe, labels, answers_MU)
     rows = len(code_M)
     loss = -np.log(np.clip(share_MC[np.arange(rows), code_M], 1 / rows, 1)).mean()
     constant_C = counts / counts.sum()
@@ -150,7 +149,10 @@ def _with_judging_rows(program: Program, seed: int) -> tuple[Setting, pl.DataFra
     order = np.random.default_rng(seed).permutation(setting.frame.height)
     judging, training = np.split(order, [setting.frame.height // JUDGING_PART])
     # In the table's order: some recipes validate on its last rows.
-    return replace(setting, frame=setting.frame[np.sort(training)]), setting.frame[judging]
+    frame, rows = setting.frame[np.sort(training)], setting.frame[judging]
+    if setting.task is not Task.regression:
+        rows = rows.filter(pl.col(setting.targets[0]).is_in(frame[setting.targets[0]].implode()))
+    return replace(setting, frame=frame), rows
 
 
 def _run_program(program: Program, remedied: Recipe) -> dict[str, Any]:
