@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 DIGITS = 8
+
+
+def current_commit() -> str:
+    """Describe the commit, and whether the files differ from it."""
+    describe = ["git", "describe", "--always", "--dirty"]
+    return subprocess.check_output(describe, text=True).strip()
 
 
 def write_results(path: Path, results: dict[str, Any]) -> None:

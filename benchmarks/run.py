@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import write_page
-from benchmarks.results_file import write_results
+from benchmarks.results_file import current_commit, write_results
 
 RESULTS = Path(__file__).with_name("results.json")
 PEERS = ("lowloss", "kerastuner", "kerastuner_flags", "optuna", "sklearn", "matmul")
@@ -126,7 +126,7 @@ def main() -> None:
         "processor": platform.machine(),
         "python": platform.python_version(),
     }
-    commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], text=True).strip()
+    commit = current_commit()
     measurements: dict[str, Callable[[], Any]] = {
         "steps": lambda: steps_of(arguments.rounds),
         "rows": rows_of,

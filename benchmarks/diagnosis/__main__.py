@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +73,8 @@ def main() -> None:
     records = [record for record in cache.records() if record.name in names]
     if not records:
         raise SystemExit("nothing was diagnosed")
-    describe_ = ["git", "describe", "--always", "--dirty"]
-    machine = {
-        "cores": len(os.sched_getaffinity(0)),
-        "commit": subprocess.check_output(describe_, text=True).strip(),
-    }
+    commits = sorted({record.commit for record in records})
+    machine = {"cores": len(os.sched_getaffinity(0)), "commit": ", ".join(commits)}
     terms_ = {"seconds": options.seconds, "is_cpu_time": options.cpu, "workers": options.workers}
     summary = results(records, machine=machine, scripts=cache.script_results(), **terms_)
     print(table_of(summary))

@@ -92,10 +92,10 @@ SCRIPTS = """
 ## The scripts that are handed out
 
 The remedied recipe of each question, and the recipe with what people answered, trained in stock
-Keras as `train.py` is handed out, on three seeds (`python -m benchmarks.diagnosis.scripts`). Both
-are judged on the same rows, on which neither trained. The script is as good (at most 1.05 times
-the loss, or 1 % of a constant answer's more) in {reached} of {trained} trainings, {share:.0%}; the
-goal is 90 %.
+Keras as `train.py` is handed out, on three seeds (`python -m benchmarks.diagnosis.scripts`, commit
+{commits}). Both are judged on the same rows, on which neither trained. The script is as good (at
+most 1.05 times the loss, or 1 % of a constant answer's more) in {reached} of {trained} trainings,
+{share:.0%}; the goal is 90 %.
 
 """
 
@@ -217,7 +217,10 @@ def _scripts(scripts: Sequence[dict[str, Any]]) -> str:
         for script in scripts
     ]
     counts = {"reached": sum(is_reached), "trained": len(is_reached)}
-    introduction = SCRIPTS.format(**counts, share=sum(is_reached) / len(is_reached))
+    commits = ", ".join(sorted({script["commit"] for script in scripts}))
+    introduction = SCRIPTS.format(
+        **counts, commits=commits, share=sum(is_reached) / len(is_reached)
+    )
     table = _table(["program", "script", "what people answered", "as good"], lines)
     return introduction + table + UNITS
 

@@ -77,6 +77,7 @@ class Record(Part):
     seconds: float
     skipped: int = 0
     error: str | None = None
+    commit: str = ""
 
 
 def relative(loss: float | None, constant: float) -> float:

@@ -27,6 +27,7 @@ from benchmarks.diagnosis.records import (
     relative,
 )
 from benchmarks.diagnosis.rules import apply_rules
+from benchmarks.results_file import current_commit
 from lowloss.results import Dataset, Diagnosis, TableFormat
 from lowloss.spec import DiagnosisSpec
 from lowloss.tables.table import Table
@@ -133,6 +134,7 @@ class Runner:
             rules=apply_rules(setting, diagnosis.recipe_curve),
             seconds=seconds,
             skipped=len(diagnosis.skipped),
+            commit=current_commit(),
         )
 
     def run_diagnosis(self, setting: Setting) -> Diagnosis:
@@ -200,6 +202,7 @@ class Runner:
             rules=(),
             seconds=seconds,
             error=error,
+            commit=current_commit(),
         )
 
 

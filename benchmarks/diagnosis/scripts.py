@@ -29,6 +29,7 @@ from benchmarks.diagnosis.__main__ import chosen
 from benchmarks.diagnosis.programs import Kind, Program, Setting
 from benchmarks.diagnosis.records import Cache
 from benchmarks.diagnosis.run import checked_setting
+from benchmarks.results_file import current_commit
 from lowloss.recipes import training_code
 from lowloss.results import Diagnosis
 from lowloss.spec import Recipe, Task
@@ -168,6 +169,7 @@ def _run_program(program: Program, remedied: Recipe) -> dict[str, Any]:
         "fix": of_fix,
         "reached": [has_reached(*pair) for pair in pairs],
         "seconds": time.perf_counter() - started,
+        "commit": current_commit(),
     }
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results_file import write_results
+from benchmarks.results_file import current_commit, write_results
 from benchmarks.search_quality.lookup import load
 from benchmarks.search_quality.page import write_page
 from benchmarks.search_quality.runs import lookup_path, run_all, searches_of
@@ -108,9 +107,7 @@ def main() -> None:
     if "searches" in parts:
         run_all(_chosen(options.setup), options.out, processes=options.processes)
     if "page" in parts:
-        describe_ = ["git", "describe", "--always", "--dirty"]
-        commit = subprocess.check_output(describe_, text=True).strip()
-        summary = results(options.out, commit)
+        summary = results(options.out, current_commit())
         write_results(RESULTS, summary)
         print(write_page(summary))
 

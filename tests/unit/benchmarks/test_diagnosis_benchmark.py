@@ -357,8 +357,10 @@ def test_a_page_is_written_of_what_was_measured(tmp_path: Path) -> None:
     ]
     machine = {"cores": 2, "commit": "abc"}
     terms = {"machine": machine, "seconds": 10.0, "is_cpu_time": False, "workers": 2}
+    script = {"name": "asked", "script": [0.5, 0.25], "fix": [0.4, 0.25], "commit": "def"}
 
-    write_page(results(records, **terms), tmp_path / "page.md")
+    scripts = [script | {"reached": [False, True]}]
+    write_page(results(records, scripts=scripts, **terms), tmp_path / "page.md")
 
     page = (tmp_path / "page.md").read_text()
     assert "1 have no fault" in page
@@ -366,16 +368,21 @@ def test_a_page_is_written_of_what_was_measured(tmp_path: Path) -> None:
     assert "| `leaked_column` | 1 | named 0% |  | named 0% |  |" in page
     assert "| forgotten | l2_too_strong | nothing |" in page
     assert "| asked | wrong_loss | nothing |" in page
+    assert "in 1 of 2 trainings,\n50%" in page
+    assert "| asked | 0.5, 0.25 | 0.4, 0.25 | 1 of 2 |" in page
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     record = a_record(an_injected(), findings=(a_finding(Cause.outliers),), rules=(Cause.outliers,))
     Cache(tmp_path).add_record(record)
     Cache(tmp_path).add_losses({"a": 0.5})
+    Cache(tmp_path).add_script_result({"name": "a", "reached": [False]})
+    Cache(tmp_path).add_script_result({"name": "a", "reached": [True]})
 
     again = Cache(tmp_path)
 
     assert again.records() == [record]
+    assert again.script_results() == [{"name": "a", "reached": [True]}]
     assert again.losses == {"a": 0.5}
     assert by_rules(record).harmful == (Cause.outliers,)
 
