@@ -316,7 +316,7 @@ def test_run_without_room_says_what_it_waits_for_and_ends(
     monkeypatch.setattr(ray_engine, "SAY_SECONDS", 0.0)
     monkeypatch.setattr(ray_engine, "START_SECONDS", 2.0)
     engine, said = a_ray_engine(executor, some_arrays()), list[str | None]()
-    engine._pool = ActorPool(2, 1, said.append)  # Each node has one core.
+    engine._pool = ActorPool(executor._head, 2, 1, said.append)  # Each node has one core.
 
     with pytest.raises(NoActorsError, match="no 2 free cores on a node"):
         run(engine, some_plans(1))
