@@ -118,10 +118,12 @@ def find_head(address: str) -> str:
     Raise ConnectionError where nobody listens there: Ray would try for a minute, and end this
     process then (2.60).
     """
-    head: str | None = canonicalize_bootstrap_address(address)
+    head: str | None = canonicalize_bootstrap_address(address) if address == "auto" else address
     if head is None:
         raise ConnectionError(NO_NODE)
     host, _, port = head.rpartition(":")
+    if not port.isdigit():
+        return head
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:

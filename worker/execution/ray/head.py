@@ -16,7 +16,7 @@ from ray import NodeID
 # What `ray health-check` asks a head with; nothing public has time limits.
 from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
 from ray.core.generated.gcs_pb2 import GcsNodeInfo
-from ray.exceptions import RpcError
+from ray.exceptions import RayError
 
 ASK_SECONDS, ANSWER_SECONDS = 1.0, 2.0
 """The time between two questions, and that for an answer."""
@@ -69,7 +69,7 @@ class Head:
         """Ask once, and return why the cluster is lost, if it is."""
         try:
             self._nodes = self._list_nodes()
-        except RpcError as error:
+        except RayError as error:
             if OTHER_HEAD in str(error):
                 return "another head is in the place of its own"
             silent_s = time.monotonic() - self._answered_at
