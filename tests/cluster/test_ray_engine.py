@@ -23,6 +23,8 @@ from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint, next_plans_from
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.execution.executor import NoActorsError
+from worker.jobs.main import end_of_error
+from worker.progress.protocol import Ending
 
 OWN_PROGRAMS = Reach(1, 1, OPTIONS)
 """Every plan's program is its own, whoever trains what before it."""
@@ -337,6 +339,23 @@ def test_head_that_is_gone_is_not_waited_for_where_its_address_is_found(
 
     with pytest.raises(ConnectionError, match="there is no Ray cluster at"):
         find_head("auto")
+
+
+def test_errors_while_the_head_is_silent_are_no_crashes(
+    executor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.exceptions import LocalRayletDiedError
+
+    error = OSError("broken pipe")
+    before = end_of_error(error, executor)
+    of_node = end_of_error(LocalRayletDiedError(), executor)
+    monkeypatch.setattr(executor._head, "silence", "its head does not answer")
+    silent = end_of_error(error, executor)
+
+    assert before.ending is Ending.crashed
+    assert of_node.ending is Ending.cluster_lost
+    said = "its head does not answer: broken pipe"
+    assert (silent.ending, silent.error) == (Ending.cluster_lost, said)
 
 
 def test_run_without_room_says_what_it_waits_for_and_ends(

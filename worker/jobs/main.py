@@ -117,10 +117,11 @@ def run_safely(
     except Problem as problem:
         return Ended(Ending.failed, reason=problem.code, error=str(problem))
     except Exception as error:
-        return _end_of_error(error, resources.executor)
+        return end_of_error(error, resources.executor)
 
 
-def _end_of_error(error: Exception, executor: Executor) -> Ended:
+def end_of_error(error: Exception, executor: Executor) -> Ended:
+    """Return how an error that nobody expected ends a job, and whose fault it was."""
     if isinstance(error, NoActorsError):
         return Ended(Ending.cluster_full, error=str(error))
     if (loss := executor.explain_loss(error)) is not None:
