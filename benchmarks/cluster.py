@@ -96,7 +96,7 @@ def measure(executor: str, name: str) -> dict[str, Any]:
             lambda: on_ray.build_engine(arrays, REACH, trials=work.plans * int(executor)),
             work,
         )
-        on_ray.release()
+        on_ray.close()
         return measured | {"arrays_bytes": len(pickle.dumps(arrays))}
     finally:
         ray.shutdown()

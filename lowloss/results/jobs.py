@@ -71,8 +71,8 @@ class Job(Result):
     for the job that its project's next worker takes, if that has what the job needs; it
     `lacks_worker` while no worker is alive that has it.
     `retry_reason` says how the attempt before this one ended: `crashed`, `lease_expired`,
-    `worker_died`, `out_of_time`, `disk_full`, `cluster_full`, `stopped` or `paused`; null in the
-    first, and once the job has ended.
+    `worker_died`, `out_of_time`, `disk_full`, `cluster_full`, `cluster_lost`, `stopped` or
+    `paused`; null in the first, and once the job has ended.
     """
 
     id: str

@@ -25,6 +25,7 @@ ENDINGS = {
     "out_of_time": "did not finish in its time",
     "disk_full": "had no room for its files on the worker's disk",
     "cluster_full": "had no room on the Ray cluster",
+    "cluster_lost": "lost its Ray cluster",
     "stopped": "ended with its worker, which was stopped",
     "paused": "was paused",
 }

@@ -40,6 +40,7 @@ class AttemptOutcome(StrEnum):
     out_of_time = "out_of_time"
     disk_full = "disk_full"
     cluster_full = "cluster_full"
+    cluster_lost = "cluster_lost"
 
 
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)

@@ -11,20 +11,14 @@ from typing import Any
 import pytest
 
 from tests.builders.processes import wait_for
-from tests.cluster.processes import count_actors
+from tests.cluster.processes import count_actors, start_cluster
 
 pytest.importorskip("ray", reason="`make ray` installs it")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    started = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-    )
-    for _ in range(2):
-        started.add_node(num_cpus=1)
+    started = start_cluster()
     yield started
     started.shutdown()
 
@@ -32,12 +26,9 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def executor(cluster: Any) -> Iterator[Any]:
     """An executor, whose actors stay from test to test; a process connects once."""
-    import ray
-
     from worker.execution.ray.executor import RayExecutor
 
     made = RayExecutor(cluster.address, cores=1)
     yield made
-    made.release()
+    made.close()
     wait_for(lambda: not count_actors() or None, what="the actors' ends")
-    ray.shutdown()

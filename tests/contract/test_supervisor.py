@@ -19,7 +19,6 @@ from service.store.crashes import MAX_FULL_DISKS, list_blamed
 from service.store.database import Database
 from service.store.queue import Fence, release_job
 from service.store.requests import cancel_job, pause_job
-from service.store.workers import Activity
 from tests.builders.processes import wait_for
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease, use_later_schema
 from tests.builders.workers import read, wait_for_state, working
@@ -48,7 +47,6 @@ def ending(**ended: Any) -> tuple[str, ...]:
     return a_child(END.replace("{ended}", repr(said)))
 
 
-CLUSTER_COMES = "say(waits_for='its cluster'); time.sleep(1); say(waits_for=None); say(ready=True)"
 HANG = "'run' in message and time.sleep(3600)"
 HOLD_LOCK = """if 'run' in message:
         from service.store.database import Database
@@ -244,33 +242,6 @@ def test_job_whose_worker_has_a_full_disk_waits_without_a_failure(
     second = read(sqlite_database, job_id).errors[1]
     assert (second.started_at - first.ended_at).total_seconds() >= 0.5
     assert read(sqlite_database, job_id).failures == 0
-
-
-def test_job_without_room_on_its_cluster_goes_back_without_a_failure(
-    sqlite_database: Database,
-) -> None:
-    job_id = a_job(sqlite_database, max_attempts=1)
-    full = ending(ending="cluster_full", error="the Ray cluster started no actor")
-
-    with working(sqlite_database, full):
-        wait_for(lambda: len(read(sqlite_database, job_id).errors) > 1, seconds=20)
-    job = read(sqlite_database, job_id)
-
-    assert (job.failures, job.errors[0].outcome) == (0, "cluster_full")
-    assert job.errors[0].error == "the Ray cluster started no actor"
-
-
-def test_worker_knows_what_its_child_waits_for_before_and_in_a_job(
-    sqlite_database: Database,
-) -> None:
-    act = "'run' in message and [say(waits_for='an actor') or time.sleep(0.1) for _ in range(600)]"
-    child = a_child(act)
-    waiting = (*child[:-1], child[-1].replace("say(ready=True)", CLUSTER_COMES))
-    job_id = a_job(sqlite_database)
-
-    with working(sqlite_database, waiting) as worker:
-        wait_for(lambda: worker.activity == Activity(waits_for="its cluster"), seconds=20)
-        wait_for(lambda: worker.activity == Activity(job_id, "an actor"), seconds=20)
 
 
 def test_job_that_never_has_room_fails_and_says_what_to_do(sqlite_database: Database) -> None:

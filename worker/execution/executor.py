@@ -55,5 +55,11 @@ class Executor(Protocol):
     def count_nodes(self) -> int:
         """Count the machines that have trained since the last release."""
 
+    def explain_loss(self, error: Exception) -> str | None:
+        """Return why where it trains is lost, if an error came of that: a job can go on elsewhere.
+
+        This process cannot use it any more.
+        """
+
     def release(self) -> None:
         """Give back what is not needed until the next job."""

@@ -55,6 +55,9 @@ class LocalExecutor:
         """Return 1: this machine."""
         return 1
 
+    def explain_loss(self, error: Exception) -> None:
+        """Return None: this process is there."""
+
     def release(self) -> None:
         """Keep the programs: they need next to nothing while they rest."""
 

@@ -6,13 +6,16 @@ It ends when its standard input closes.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import tempfile
 import time
 import traceback
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from lowloss.errors import JobFailed, LeaseLost, LowlossError, Problem
 from lowloss.processes.logs import logging_about, set_up_logs
@@ -52,7 +55,10 @@ def main() -> None:
     channel.ready()
     for fence in channel.jobs():
         with logging_about(job=fence.job_id, attempt=fence.attempt):
-            channel.ended(run_safely(database, fence, channel, resources))
+            ended = run_safely(database, fence, channel, resources)
+            channel.ended(ended)
+            if ended.ending is Ending.cluster_lost:
+                os._exit(1)
             executor.release()
 
 
@@ -76,13 +82,26 @@ def make_executor(settings: Settings, channel: Channel) -> Executor:
                 settings.ray_cores,
                 max_actors=settings.ray_actors,
                 on_waiting=channel.wait_for,
+                on_silence=channel.tell_silence,
+                on_loss=partial(leave_cluster, channel),
             )
+            channel.tell_head(executor.head_address)
             channel.wait_for(None)
             return executor
         except ConnectionError as error:
             log.warning("no job is claimed: %s (LOWLOSS_RAY_ADDRESS)", error)
             channel.wait_for(f"its Ray cluster: {error}")
             time.sleep(RECONNECT_SECONDS)
+
+
+def leave_cluster(channel: Channel, error: str) -> NoReturn:
+    """End this process, whatever its job waits for: only another one can connect anew.
+
+    Where it has no job it takes none any more.
+    """
+    log.warning("%s", error)
+    channel.ended(Ended(Ending.cluster_lost, error=error))
+    os._exit(1)
 
 
 def run_safely(
@@ -98,12 +117,15 @@ def run_safely(
     except Problem as problem:
         return Ended(Ending.failed, reason=problem.code, error=str(problem))
     except Exception as error:
-        return _end_of_error(error)
+        return end_of_error(error, resources.executor)
 
 
-def _end_of_error(error: Exception) -> Ended:
+def end_of_error(error: Exception, executor: Executor) -> Ended:
+    """Return how an error that nobody expected ends a job, and whose fault it was."""
     if isinstance(error, NoActorsError):
         return Ended(Ending.cluster_full, error=str(error))
+    if (loss := executor.explain_loss(error)) is not None:
+        return Ended(Ending.cluster_lost, error=f"{loss}: {error}")
     if is_out_of_space(error):
         return Ended(Ending.disk_full, error=f"{NO_ROOM}: {error}")
     return Ended(Ending.crashed, error="".join(traceback.format_exception(error)))

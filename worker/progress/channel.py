@@ -72,6 +72,17 @@ class Channel:
         """Say, in words, what keeps this process from working; None once nothing does."""
         self._send({"waits_for": what})
 
+    def tell_head(self, address: str) -> None:
+        """Say which head of a cluster, `HOST:PORT`, this process needs: it may end without it."""
+        self._send({"head": address})
+
+    def tell_silence(self, silence: str | None) -> None:
+        """Say, in words, that the cluster does not answer; None once it does.
+
+        Libraries may end this process where it stays so: the job is not to be blamed for that.
+        """
+        self._send({"silence": silence})
+
     def ended(self, ended: Ended) -> None:
         """Say how the job ended."""
         self._send({"ended": asdict(ended), "remote_cpu_seconds": self._measure_cpu()})

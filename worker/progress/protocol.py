@@ -3,7 +3,9 @@
 Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"finish": true}` (the job's time is over, or the
 rest killed earlier attempts: export the best, and leave out the rest), `{"stop": true}`; the pipe's
 end is the child's.
-Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`.
+Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`; the address
+`{"head"}` of its cluster's head; in words, or null where it is over, `{"waits_for"}`, and the
+`{"silence"}` of that head.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ class Ending(StrEnum):
 
     `crashed`: by an error; `died`: with its process, which may have been ended because it hung or
     took too much memory; `overdue`: it did not finish, though it was asked to; `disk_full`: there
-    was no room for its temporary files; `cluster_full`: nor for its networks on the cluster.
+    was no room for its temporary files; `cluster_full`: nor for its networks on the cluster;
+    `cluster_lost`: the cluster is gone, and the child's process is of no more use.
     """
 
     succeeded = "succeeded"
@@ -30,6 +33,7 @@ class Ending(StrEnum):
     overdue = "overdue"
     disk_full = "disk_full"
     cluster_full = "cluster_full"
+    cluster_lost = "cluster_lost"
     lease_lost = "lease_lost"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from worker.progress.protocol import Ended, Ending
 from worker.supervisor.folders import WorkFolder
 
 COMMAND = (sys.executable, "-m", "worker.jobs.main")
+HEAD_SECONDS = 2.0
+"""How long the head of a cluster may take to accept a connection."""
 END_SECONDS = 5.0
 """How long a child may take to end by itself once its pipe is closed."""
 
@@ -54,7 +57,10 @@ class Child:
     folder: WorkFolder
     jobs: int = 0
     is_ready: bool = False
-    waits_for: str | None = None
+    has_lost_cluster: bool = False
+    _waits_for: str | None = None
+    _head: str | None = None
+    _silence: str | None = None
     _heard_at: float = field(default_factory=time.monotonic)
     _pending: bytes = b""
     _ended: deque[Ended] = field(default_factory=deque)
@@ -78,6 +84,11 @@ class Child:
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self.process.poll() is None
+
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps it from working, in words."""
+        return self._silence or self._waits_for
 
     @property
     def silent_seconds(self) -> float:
@@ -125,10 +136,13 @@ class Child:
             return 0
 
     def wait_until_ready(self, seconds: float) -> bool:
-        """Return whether it is ready for a job, after listening for `seconds` at most."""
-        if not self.is_ready:
-            self._listen(seconds)
-        return self.is_ready and self.is_alive
+        """Return whether it is ready for a job, after listening for `seconds` at most.
+
+        One whose cluster does not answer is not.
+        """
+        is_ready = self.is_ready and self._silence is None
+        self._listen(0 if is_ready else seconds)
+        return self.is_ready and self._silence is None and self.is_alive
 
     def run(self, fence: Fence) -> None:
         """Hand it a claimed job."""
@@ -157,7 +171,11 @@ class Child:
         self._listen(0)  # its last words, where it died right after them
         if self._ended:
             return self._ended.popleft()
-        return Ended(Ending.died, error=_cause_of_death(self.process.returncode))
+        cause = _cause_of_death(self.process.returncode)
+        if silence := self._silence or self._find_silence():
+            # Ray ends processes whose head is away.
+            return Ended(Ending.cluster_lost, error=f"{silence}; {cause}")
+        return Ended(Ending.died, error=cause)
 
     def end(self) -> None:
         """Close its pipe, which ends it; kill it if that takes long; remove its folder.
@@ -176,6 +194,17 @@ class Child:
             self.process.kill()
             self.process.wait()
         self.folder.remove()
+
+    def _find_silence(self) -> str | None:
+        """Say, in words, that its cluster's head is gone: it may have died before it could."""
+        if self._head is None:
+            return None
+        host, _, port = self._head.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=HEAD_SECONDS).close()
+        except OSError as error:
+            return f"the Ray cluster at {self._head}: its head does not answer: {error}"
+        return None
 
     def _send(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()
@@ -205,13 +234,21 @@ class Child:
         self._heard_at = time.monotonic()
         self._remote_cpu = message.get("remote_cpu_seconds", self._remote_cpu)
         if "waits_for" in message:
-            self.waits_for = message["waits_for"]
+            self._waits_for = message["waits_for"]
+        elif "head" in message:
+            self._head = message["head"]
+        elif "silence" in message:
+            self._silence = message["silence"]
         elif "ready" in message:
             self.is_ready = True
         elif "ended" in message:
             end = message["ended"]
-            self.waits_for = None
-            self._ended.append(Ended(Ending(end["ending"]), end["reason"], end["error"]))
+            self._waits_for = None
+            ended = Ended(Ending(end["ending"]), end["reason"], end["error"])
+            self._ended.append(ended)
+            if ended.ending is Ending.cluster_lost:
+                # It may have said so before it had a job: it takes none any more.
+                self._silence, self.has_lost_cluster = ended.error, True
 
 
 def _cause_of_death(code: int) -> str:

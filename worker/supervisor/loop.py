@@ -102,10 +102,12 @@ class Supervisor:
             child.end()
 
     def _fresh(self, child: Child) -> Child:
-        """Return the child, or a new one where it died, hangs at its start, or is too large."""
+        """Return the child, or a new one where it died, hangs at its start, or is used up."""
         settings = self.settings
         is_used_up = (
-            child.jobs >= settings.child_jobs or child.memory_bytes > settings.child_memory_bytes
+            child.has_lost_cluster
+            or child.jobs >= settings.child_jobs
+            or child.memory_bytes > settings.child_memory_bytes
         )
         is_hung = not child.is_ready and (
             child.silent_seconds > settings.silence_seconds
@@ -255,7 +257,7 @@ class Supervisor:
                 finish_job(session, fence, state=JobState.failed, reason=reason, error=ended.error)
             case Ending.paused:
                 pause_running_job(session, fence)
-            case Ending.stopped | Ending.cluster_full:
+            case Ending.stopped | Ending.cluster_full | Ending.cluster_lost:
                 self._release(session, fence, ended)
             case Ending.overdue:
                 self._settle_overdue(session, claim, ended)
@@ -272,7 +274,7 @@ class Supervisor:
         if ended.ending is Ending.stopped:
             release_job(session, fence)
             return
-        outcome, wait = AttemptOutcome.cluster_full, self.settings.retry_seconds
+        outcome, wait = AttemptOutcome(ended.ending), self.settings.retry_seconds
         release_job(session, fence, outcome, error=ended.error, wait_seconds=wait)
 
     def _settle_overdue(self, session: Session, claim: Claim, ended: Ended) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -20,6 +21,7 @@ from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.engine.results import FailedPlan, TrainedPlan
 from worker.execution.local import this_machine
+from worker.execution.ray.head import Head
 from worker.execution.ray.messages import Order, PlanKey, Report, key_of
 
 METHODS_AT_ONCE = 4
@@ -54,6 +56,8 @@ class TrainingActor:
         self._engines: dict[int, CohortEngine] = {}
         self._conversation = Conversation(Order(), lambda: 0.0)
         self._run = self._run_to_leave = 0
+        # Who would end it is lost with the head; its node ends itself a minute later (Ray 2.60).
+        self._head = Head(on_silence=lambda _: None, on_loss=lambda _: os._exit(1))
 
     def find_node(self) -> str:
         """Return the node that it is on."""

@@ -7,20 +7,26 @@ import socket
 from collections.abc import Callable
 
 import ray
+from ray._private.services import canonicalize_bootstrap_address
+from ray.exceptions import LocalRayletDiedError
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.execution.ray.engine import RayEngine
+from worker.execution.ray.head import Head
 from worker.execution.ray.pool import ActorPool
 
 CONNECT_SECONDS = 5.0
+NO_NODE = "this machine is no node of a Ray cluster: `ray start --address=HEAD:6379` makes it one"
 
 
 class RayExecutor:
     """Trains in actors of so many `cores`, as many as there is room for, or at most `max_actors`.
 
     The cluster is the one at `address`; `auto` is that of the node that this process is on. It ends
-    the actors when this process ends, however it does.
+    the actors when this process ends, however it does. What is waited for, `on_waiting` hears, and
+    of the cluster's head `on_silence` and `on_loss`, in a thread of their own: see `Head`. Where it
+    is lost, this process has to end, as its actors do.
     """
 
     name = "ray"
@@ -32,9 +38,11 @@ class RayExecutor:
         max_actors: int | None = None,
         *,
         on_waiting: Callable[[str | None], None] = lambda _: None,
+        on_silence: Callable[[str | None], None] = lambda _: None,
+        on_loss: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Connect; raise ConnectionError where there is no cluster."""
-        _check_head(address)
+        address = find_head(address)
         try:
             ray.init(
                 address=address,
@@ -44,12 +52,15 @@ class RayExecutor:
             )
         except ConnectionError as error:
             # Ray's own advice is about its command line.
-            raise ConnectionError(
-                "this machine is no node of a Ray cluster: `ray start --address=HEAD:6379` makes it"
-                " one"
-            ) from error
-        self._pool = ActorPool(cores, max_actors, on_waiting)
+            raise ConnectionError(NO_NODE) from error
+        self._head = Head(on_silence=on_silence, on_loss=on_loss)
+        self._pool = ActorPool(self._head, cores, max_actors, on_waiting)
         self._engines = 0
+
+    @property
+    def head_address(self) -> str:
+        """The address of the cluster's head, `HOST:PORT`."""
+        return self._head.address
 
     @property
     def compile_seconds(self) -> float:
@@ -84,17 +95,37 @@ class RayExecutor:
         """Count the nodes on which actors have been since the last release."""
         return len(self._pool.nodes)
 
+    def explain_loss(self, error: Exception) -> str | None:
+        """Return why the cluster is lost, if an error came of that."""
+        if isinstance(error, LocalRayletDiedError):
+            return f"the Ray cluster at {self._head.address} is lost: this machine's node died"
+        return self._head.silence
+
     def release(self) -> None:
         """End the actors: other workers may need their cores."""
         self._pool.release()
 
+    def close(self) -> None:
+        """End the actors, and leave the cluster."""
+        self._head.close()
+        self._pool.release()
+        ray.shutdown()
 
-def _check_head(address: str) -> None:
-    """Raise ConnectionError where nobody listens at a head's address: Ray tries for a minute."""
-    host, _, port = address.rpartition(":")
+
+def find_head(address: str) -> str:
+    """Return the address of a cluster's head; `auto` is that of the node that this machine is.
+
+    Raise ConnectionError where nobody listens there: Ray would try for a minute, and end this
+    process then (2.60).
+    """
+    head: str | None = canonicalize_bootstrap_address(address) if address == "auto" else address
+    if head is None:
+        raise ConnectionError(NO_NODE)
+    host, _, port = head.rpartition(":")
     if not port.isdigit():
-        return
+        return head
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
-        raise ConnectionError(f"there is no Ray cluster at {address}: {error}") from error
+        raise ConnectionError(f"there is no Ray cluster at {head}: {error}") from error
+    return head

@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 
 from worker.engine.plans import Plan
 from worker.execution.ray.actor import ENGINES, METHODS_AT_ONCE, TrainingActor
+from worker.execution.ray.head import Head
 from worker.execution.ray.messages import PlanKey, Report, key_of
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,9 @@ class ActorPool:
     """
 
     def __init__(
-        self, cores: int, limit: int | None, on_waiting: Callable[[str | None], None]
+        self, head: Head, cores: int, limit: int | None, on_waiting: Callable[[str | None], None]
     ) -> None:
+        self.head = head
         self.cores = cores
         self.actors: list[RemoteActor] = []
         self.nodes: set[str] = set()
@@ -85,8 +87,7 @@ class ActorPool:
         """Count the actors that a job with enough trials has, if nobody else uses the cluster."""
         if self._requested is not None:
             return self._requested
-        cores_of_nodes = (n["Resources"].get("CPU", 0.0) for n in ray.nodes() if n["Alive"])
-        return max(1, sum(int(cores // self.cores) for cores in cores_of_nodes))
+        return max(1, sum(int(cores // self.cores) for cores in self.head.cores_of_nodes))
 
     def say_waiting(self, what: str | None) -> None:
         """Say what is waited for, once; None where nothing is any more."""

@@ -1,0 +1,88 @@
+"""The supervisor against children whose Ray cluster is full, silent or lost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from lowloss.results import JobState
+from service.store.database import Database
+from service.store.workers import Activity
+from tests.builders.processes import wait_for
+from tests.builders.store import a_job
+from tests.builders.workers import read, wait_for_state, working
+from tests.contract.test_supervisor import a_child, ending
+
+CLUSTER_COMES = "say(waits_for='its cluster'); time.sleep(1); say(waits_for=None); say(ready=True)"
+
+
+@pytest.mark.parametrize("outcome", ["cluster_full", "cluster_lost"])
+def test_job_without_its_cluster_goes_back_without_a_failure(
+    sqlite_database: Database, outcome: str
+) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+    full = ending(ending=outcome, error="the Ray cluster started no actor")
+
+    with working(sqlite_database, full):
+        wait_for(lambda: len(read(sqlite_database, job_id).errors) > 1, seconds=20)
+    job = read(sqlite_database, job_id)
+
+    assert (job.failures, job.errors[0].outcome) == (0, outcome)
+    assert job.errors[0].error == "the Ray cluster started no actor"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("silence='its head is silent'", "its head is silent; "),
+        ("head='127.0.0.1:1'", "the Ray cluster at 127.0.0.1:1: its head does not answer: "),
+    ],
+)
+def test_child_that_dies_without_the_head_of_its_cluster_is_no_failure_of_its_job(
+    sqlite_database: Database, words: str, said: str
+) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+    silent = a_child(f"'run' in message and (say({words}), os._exit(1))")
+
+    with working(sqlite_database, silent):
+        wait_for(lambda: len(read(sqlite_database, job_id).errors) > 1, seconds=20)
+    job = read(sqlite_database, job_id)
+
+    assert (job.failures, job.errors[0].outcome) == (0, "cluster_lost")
+    error = job.errors[0].error or ""
+    assert error.startswith(said)
+    assert error.endswith("; the worker's child exited with code 1")
+
+
+def test_child_whose_cluster_is_silent_gets_no_job_until_it_answers(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    answered = tmp_path / "answered"
+    silence = f"say(silence='silent')\nwhile not os.path.exists({str(answered)!r}): time.sleep(0.1)"
+    child = ending(ending="succeeded", reason="max_trials")
+    silent = (*child[:-1], child[-1].replace("for line", f"{silence}\nsay(silence=None)\nfor line"))
+
+    with working(sqlite_database, silent) as worker:
+        wait_for(lambda: worker.activity == Activity(waits_for="silent"), seconds=20)
+        job_id = a_job(sqlite_database)
+        time.sleep(1)
+        waiting = read(sqlite_database, job_id)
+        answered.touch()
+        wait_for_state(sqlite_database, job_id, JobState.succeeded)
+
+    assert waiting.state is JobState.queued
+
+
+def test_worker_knows_what_its_child_waits_for_before_and_in_a_job(
+    sqlite_database: Database,
+) -> None:
+    act = "'run' in message and [say(waits_for='an actor') or time.sleep(0.1) for _ in range(600)]"
+    child = a_child(act)
+    waiting = (*child[:-1], child[-1].replace("say(ready=True)", CLUSTER_COMES))
+    job_id = a_job(sqlite_database)
+
+    with working(sqlite_database, waiting) as worker:
+        wait_for(lambda: worker.activity == Activity(waits_for="its cluster"), seconds=20)
+        wait_for(lambda: worker.activity == Activity(job_id, "an actor"), seconds=20)
