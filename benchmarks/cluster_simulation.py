@@ -73,7 +73,7 @@ class SimulatedCluster:
         self, cores: int, recording: Recording, scale: int, trials: int, val_output: np.ndarray
     ) -> None:
         of_core = count_open(-(-trials // cores), cores=1, plans_together=1)
-        self.trained_s = self.driver_s = 0.0
+        self.trained_s = self.driver_s = self._clock = 0.0
         self._recording, self._val_output = recording, val_output
         self._epoch_s = recording.epoch_s * scale
         self._idle = [core for core in range(cores) for _ in range(of_core)]
@@ -96,7 +96,6 @@ class SimulatedCluster:
         epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
-        self._clock = 0.0
         while True:
             with self._driving():
                 started = self._start(next_plans(len(self._idle)))
@@ -180,7 +179,9 @@ def record(folder: Path) -> Recording:
     job = job_of(database)
     with database.reading() as session:
         curves = list_curves(session, job.id)
-    losses = [tuple(filter(None, curve.val_loss)) for curve in curves.values()]
+    losses = [
+        tuple(loss for loss in curve.val_loss if loss is not None) for curve in curves.values()
+    ]
     return Recording(
         tuple(one for one in losses if one),
         epoch_s=measured["parts"]["train"] / sum(map(len, losses)),

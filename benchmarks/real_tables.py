@@ -23,15 +23,17 @@ from typing import Any
 from benchmarks.real.peers import PEERS
 from benchmarks.real.tables import FEW_ROWS, MAX_SEEDS, TABLES
 from benchmarks.real.work import JOB, Work, estimate_seconds, list_work
-from benchmarks.results_file import write_results
+from benchmarks.results_file import current_commit, write_results
 from benchmarks.results_page import write_page
 from lowloss.cli.demo import run_server
 from lowloss.client.client import Client
 from lowloss.errors import LowlossError
 from lowloss.results import Dataset, Job, JobState
-from lowloss.spec import REGRESSION_METRICS
+from lowloss.spec import Task
 
 RESULTS = Path(__file__).with_name("real_tables.json")
+WRITTEN = ("benchmarks/real_tables.json", "docs/results.md")
+"""What a run writes itself, from its first result on."""
 METHODS_OF_BASELINES = {
     "ridge": "linear",
     "logistic_regression": "linear",
@@ -45,7 +47,9 @@ class FailedError(Exception):
     """A job or a peer has no result."""
 
 
-def run_job(name: str, seed: int, client: Client, path: Path, changes: dict[str, Any]) -> Any:
+def run_job(
+    name: str, seed: int, client: Client, path: Path, changes: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Upload a table and run its job; return what the table is, and the result of the run."""
     dataset = client.upload(path, name=name)
     _check_seeds(name, dataset)
@@ -64,7 +68,7 @@ def run_job(name: str, seed: int, client: Client, path: Path, changes: dict[str,
         "metric": _metric_of(job),
     }
     run = {
-        "commit": _commit(),
+        "commit": current_commit(*WRITTEN),
         "set": changes,
         "seconds": {JOB: seconds},
         "trials": {JOB: job.progress.trials_done},
@@ -80,8 +84,7 @@ def _check_seeds(name: str, dataset: Dataset) -> None:
 
 
 def _metric_of(job: Job) -> str:
-    metrics = list(job.outcome.test_metrics or ())
-    return "rmse" if metrics[0] in REGRESSION_METRICS else "log_loss"
+    return "rmse" if job.task is Task.regression else "log_loss"
 
 
 def scores_of(job: Job) -> dict[str, Any]:
@@ -228,6 +231,8 @@ def _parse() -> argparse.Namespace:
     unknown = [name for name in options.only if name not in TABLES]
     if unknown:
         parser.error(f"unknown tables {unknown}; there are: {', '.join(TABLES)}")
+    if json.loads(options.set) and options.out == RESULTS:
+        parser.error("the page is of default jobs: name another file by --out, too")
     return options
 
 
@@ -237,17 +242,6 @@ def _parse_peers(text: str) -> list[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown {unknown}; there are: {', '.join(PEERS)}")
     return peers
-
-
-def _commit() -> str:
-    """Describe the commit, and whether anything but what this benchmark writes differs from it."""
-    commit = subprocess.check_output(["git", "describe", "--always"], text=True).strip()
-    written = [
-        f":(exclude,top){path}" for path in ("benchmarks/real_tables.json", "docs/results.md")
-    ]
-    difference = ["git", "diff", "--quiet", "HEAD", "--", ":(top)", *written]
-    is_clean = subprocess.run(difference, check=False).returncode == 0
-    return commit if is_clean else f"{commit}-dirty"
 
 
 if __name__ == "__main__":

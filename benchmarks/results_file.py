@@ -10,10 +10,13 @@ from typing import Any
 DIGITS = 8
 
 
-def current_commit() -> str:
-    """Describe the commit, and whether the files differ from it."""
-    describe = ["git", "describe", "--always", "--dirty"]
-    return subprocess.check_output(describe, text=True).strip()
+def current_commit(*written: str) -> str:
+    """Describe the commit, and whether files differ from it, but for what a run has `written`."""
+    commit = subprocess.check_output(["git", "describe", "--always"], text=True).strip()
+    excluded = [f":(exclude,top){path}" for path in written]
+    difference = ["git", "diff", "--quiet", "HEAD", "--", ":(top)", *excluded]
+    is_clean = subprocess.run(difference, check=False).returncode == 0
+    return commit if is_clean else f"{commit}-dirty"
 
 
 def write_results(path: Path, results: dict[str, Any]) -> None:

@@ -38,11 +38,12 @@ server, and a job that names its target tunes it with every default. The test ro
 the table, and no trial saw them. A table of fewer than 5,000 rows has three jobs, whose seeds draw
 other rows for the test; what is given is their mean.
 
-All methods have the same columns, training rows and test rows:
+All methods have the same columns and test rows:
 
 - **linear** is ridge or multinomial logistic regression, and **boosting** is scikit-learn's, both
   with their defaults: the baselines that every job fits, on all rows but the test rows, or on a
-  random part of them where rows times columns are more than 20 million;
+  random part of them where they are more than 100,000, or where rows times columns, and times
+  classes, are more than 20 million;
 - **CatBoost** has its defaults, up to 5,000 iterations, and its categories as they are. It stops
   after 100 iterations without a better loss on the validation rows of the job's first fold, and
   keeps the best one;
@@ -53,9 +54,10 @@ All methods have the same columns, training rows and test rows:
   The best network of all trials predicts.
 
 CatBoost and KerasTuner train on the training rows of the job's first fold and choose by its
-validation rows; neither trains again on both. Each runs alone, on all cores, and may take as long
-as the job did, from its submission to its end; the iteration or the epoch that is under way then is
-its last. Imports and the reading of the table do not count for them.
+validation rows. Neither trains again on both: they have fewer rows than the job's model and its
+baselines. Each runs alone, on all cores, and may take as long as the job did, from its submission
+to its end; the iteration or the epoch that is under way then is its last. Imports and the reading
+of the table do not count for them.
 
 Lower is better: RMSE in the target's units for a regression, log loss for classes. The last column
 is lowloss's metric as a multiple of the best other method's.
@@ -82,7 +84,7 @@ SECONDS = """
 ## Seconds
 
 Of the job, and of the peers that run in its place. KerasTuner has what the job took; CatBoost ends
-once it stops to improve.
+once it stops improving.
 
 """
 

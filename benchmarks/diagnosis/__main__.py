@@ -73,7 +73,8 @@ def main() -> None:
     records = [record for record in cache.records() if record.name in names]
     if not records:
         raise SystemExit("nothing was diagnosed")
-    commits = sorted({record.commit for record in records})
+    # Caches of earlier runs do not say it.
+    commits = sorted({record.commit or "unknown" for record in records})
     machine = {"cores": len(os.sched_getaffinity(0)), "commit": ", ".join(commits)}
     terms_ = {"seconds": options.seconds, "is_cpu_time": options.cpu, "workers": options.workers}
     summary = results(records, machine=machine, scripts=cache.script_results(), **terms_)

@@ -93,8 +93,9 @@ SCRIPTS = """
 
 The remedied recipe of each question, and the recipe with what people answered, trained in stock
 Keras as `train.py` is handed out, on three seeds (`python -m benchmarks.diagnosis.scripts`, commit
-{commits}). Both are judged on the same rows, on which neither trained. The script is as good (at
-most 1.05 times the loss, or 1 % of a constant answer's more) in {reached} of {trained} trainings,
+{commits}). Both are judged on the same rows, on which neither trained; where a question has a table
+and no formula, the diagnosis that chose the remedies had seen them. The script is as good (at most
+1.05 times the loss, or 1 % of a constant answer's more) in {reached} of {trained} trainings,
 {share:.0%}; the goal is 90 %.
 
 """

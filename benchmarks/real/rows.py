@@ -21,7 +21,7 @@ from service.settings import Limits
 from service.tables.check import check_job
 from service.tables.profile import profile_table
 from worker.data.columns import is_categorical, read_strings
-from worker.data.prepare import keep_classes, keep_labelled, prepare
+from worker.data.prepare import keep_targets, prepare
 from worker.data.scores import scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
@@ -96,10 +96,7 @@ def read_job_rows(path: Path, request: dict[str, Any]) -> JobRows:
     spec = JobSpec.model_validate({"dataset": dataset.id} | request)
     checked = check_job(spec, dataset, limits=limits)
     prepared = prepare(table, checked, max_levels=limits.max_levels)
-    frame = keep_labelled(table.frame, spec.target)
-    if checked.task is not Task.regression and spec.preprocessing.rare_classes == "drop":
-        words = table.words.get(spec.target)
-        frame = keep_classes(frame, spec.target, checked.labels, words)
+    frame = keep_targets(table.frame, checked, table.words)
     first = prepared.splits.folds[0]
     return JobRows(
         pl.DataFrame([_as_peers_see(frame[c.name], is_categorical(c)) for c in checked.features]),
@@ -113,7 +110,10 @@ def read_job_rows(path: Path, request: dict[str, Any]) -> JobRows:
 
 
 def check_are_job_rows(rows: JobRows, constant: float) -> None:
-    """Refuse rows on which a constant has another test metric than in the job."""
+    """Refuse rows on which a constant has another test metric than in the job.
+
+    Of classes it says little: however rows are drawn, the test rows have the same shares of them.
+    """
     here = rows.score_constant()
     if abs(here / constant - 1) > MAX_DIFFERENCE:
         raise SystemExit(

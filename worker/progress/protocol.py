@@ -3,9 +3,9 @@
 Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"finish": true}` (the job's time is over, or the
 rest killed earlier attempts: export the best, and leave out the rest), `{"stop": true}`; the pipe's
 end is the child's.
-Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`; the address
-`{"head"}` of its cluster's head; in words, or null where it is over, `{"waits_for"}`, and the
-`{"silence"}` of that head.
+Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`, and of a child
+on a cluster `{"head": "HOST:PORT"}`; `{"waits_for": TEXT}`, what keeps it from working, and
+`{"silence": TEXT}`, that the head does not answer: both are null once that is over.
 """
 
 from __future__ import annotations

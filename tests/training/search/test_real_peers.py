@@ -50,7 +50,14 @@ def test_kerastuner_is_better_than_a_constant_after_two_trials(
 
 
 @pytest.mark.filterwarnings(SKIPS_THE_OPTIMIZER)
-def test_kerastuner_without_time_ends_its_only_trial_after_an_epoch(tmp_path: Path) -> None:
+def test_kerastuner_without_time_ends_its_only_trial_after_an_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.real import kerastuner_script
+
+    # Nothing but the time would end the trial within hours.
+    monkeypatch.setattr(kerastuner_script, "MAX_EPOCHS", 1_000_000)
+    monkeypatch.setattr(kerastuner_script, "PATIENCE", 1_000_000)
     rows, started = some_rows(tmp_path, "number"), time.monotonic()
 
     answer = peers.run_kerastuner(rows, seconds=0.0, seed=0)

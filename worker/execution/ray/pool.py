@@ -59,7 +59,7 @@ class ActorPool:
     def __init__(
         self, head: Head, cores: int, limit: int | None, on_waiting: Callable[[str | None], None]
     ) -> None:
-        self.head = head
+        self._head = head
         self.cores = cores
         self.actors: list[RemoteActor] = []
         self.nodes: set[str] = set()
@@ -87,7 +87,7 @@ class ActorPool:
         """Count the actors that a job with enough trials has, if nobody else uses the cluster."""
         if self._requested is not None:
             return self._requested
-        return max(1, sum(int(cores // self.cores) for cores in self.head.cores_of_nodes))
+        return max(1, sum(int(cores // self.cores) for cores in self._head.cores_of_nodes))
 
     def say_waiting(self, what: str | None) -> None:
         """Say what is waited for, once; None where nothing is any more."""
