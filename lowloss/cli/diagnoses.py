@@ -101,6 +101,8 @@ def _watch_and_show(client: Client, job: Job, *, as_json: bool) -> None:
     job = watch_job(client, job.id, render.plain_console(stderr=True) if as_json else out)
     try:
         _show(client.diagnosis(job.id), as_json=as_json)
+        if not as_json:
+            out.print(f"the remedied script: lowloss download {job.id} --artifact train.py")
     except DiagnosisNotReady:
         if as_json:
             print_json(job)

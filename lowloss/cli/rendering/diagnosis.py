@@ -35,7 +35,7 @@ MIN_WIDTH = 40
 OTHERS = {
     EvidenceState.not_tried: "not tried",
     EvidenceState.unconfirmed: "not confirmed",
-    EvidenceState.no_gain: "gains nothing",
+    EvidenceState.no_gain: "gains nothing that counts",
     EvidenceState.confirmed: "as it is",
 }
 """Headings of the findings without a severity, in their order."""

@@ -48,8 +48,10 @@ def describe_progress(job: Job) -> str:
     if job.kind is JobKind.diagnosis:
         limit = format_duration(job.spec.budget.max_seconds)
         trained = counted(job.outcome.trainings, "network") if job.outcome.trainings else ""
-        # The limit is of trainings alone.
-        text = f"{format_duration(progress.seconds)} of about {limit}"
+        # The limit is of trainings alone, and is extended until the strongest suspects are tried.
+        is_longer = progress.seconds > job.spec.budget.max_seconds
+        relation = "longer than" if is_longer else "of about"
+        text = f"{format_duration(progress.seconds)} {relation} {limit}"
         return f"{text}  {trained} trained" if trained else text
     best = (
         f"best {job.search.objective} {format_number(job.best.score)}"

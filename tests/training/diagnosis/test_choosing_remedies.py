@@ -273,3 +273,35 @@ def test_small_excess_has_no_grave_cause(raw: float, severity: Severity) -> None
     (finding,) = build_findings(attributed(chain), {})
 
     assert finding.severity is severity
+
+
+def test_verdict_tells_how_many_trainings_fail_where_the_others_come_far() -> None:
+    trainer, chain = explained(lambda _: 0.1)
+    attribution = attributed(chain)
+    measured = MeasuredEffects(attribution, {}, [], {})
+    before = write_verdict(measured, [])
+
+    trainer.judged[Variant(RAW), 1] = JudgedVariant(1, Score(1.0), 1.0)
+    verdict = write_verdict(measured, [])
+
+    runs = len(measured.runs)
+    assert "depends on luck" not in before
+    assert (
+        f"of {runs} trainings, each with another start and other rows, 1 did no better than a "
+        "constant answer, and the best of the others came to 0.1, the worst to 0.10"
+    ) in verdict
+
+
+def test_other_remedy_of_as_many_trainings_may_be_the_best_that_was_reached() -> None:
+    trainer, chain = explained(lambda _: 0.5, suspect(Cause.batch_size), suspect(Cause.optimizer))
+    attribution = attributed(chain)
+    measured = MeasuredEffects(attribution, {}, [], {})
+    before = measured.best.name
+    tried = next(one for one in chain.attempts.values() if one.before == chain.start)
+
+    for draw in range(len(measured.runs)):
+        trainer.judged[tried.after, draw] = JudgedVariant(draw, Score(0.01), 0.01)
+
+    assert before == "the recipe"
+    assert measured.best.name == "another remedy that was tried"
+    assert measured.best.remedy == tried.candidate.text

@@ -46,12 +46,17 @@ def set_activation(name: str, initializer: Change) -> MakeChange:
 
 def leave_out_extra_layers(recipe: Recipe) -> Change:
     """Keep the Dense layers with the activation of each, and the Dropout after hidden ones."""
+    return {"front_layers": []} | _layers(recipe, _make_plain)
 
-    def change(position: int, layer: Change) -> Change:
-        fields = {"activation": RecipeLayer.model_validate(layer).nonlinearity, "use_bias": True}
-        return PLAIN | fields | ({} if position else {"dropout": 0.0})
 
-    return {"front_layers": []} | _layers(recipe, change)
+def leave_out_behind_output(recipe: Recipe) -> Change:
+    """Keep nothing behind the output layer but its activation."""
+    return _layers(recipe, lambda position, layer: {} if position else _make_plain(0, layer))
+
+
+def _make_plain(position: int, layer: Change) -> Change:
+    fields = {"activation": RecipeLayer.model_validate(layer).nonlinearity, "use_bias": True}
+    return PLAIN | fields | ({} if position else {"dropout": 0.0})
 
 
 def set_all_layers(**fields: Any) -> MakeChange:

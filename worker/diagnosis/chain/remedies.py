@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
-from lowloss.spec.extra_layers import SkipStart
+from lowloss.spec.extra_layers import ExtraLayer, SkipStart
 from lowloss.wording import list_first, lower_first
 from worker.diagnosis.chain.changes import (
     HE_NORMAL,
     Change,
     clip_gradient,
     exclude_columns,
+    leave_out_behind_output,
     leave_out_extra_layers,
     make_shallower,
     raise_all_layers,
@@ -233,14 +234,12 @@ def _larger(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
-    extra = [
-        layer.keras_class
-        for layer in case.recipe.extra_layers
-        if layer.computes is None and not isinstance(layer, SkipStart)
-    ]
-    extra += ["Dropout behind the output layer"] if case.recipe.output.dropout else []
+    extra = _names_of_extra(case.recipe.extra_layers)
+    output = case.recipe.output
+    extra += ["Dropout behind the output layer"] if output.dropout else []
     if not extra:
         return []
+    behind = _names_of_extra(output.extra_layers) + ["Dropout"] * bool(output.dropout)
     names = list_first(list(dict.fromkeys(extra)), len(extra))
     instead = []
     if not all(layer.use_bias for layer in case.recipe.layers):
@@ -248,7 +247,22 @@ def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
     if any(layer.computes is not None for layer in case.recipe.extra_layers):
         instead.append("plain activations")
     text = f"Leave out {names}" + (f", and use {' and '.join(instead)}" if instead else "")
-    return [RemedyRule(text, leave_out_extra_layers)]
+    if not behind or len(behind) == len(extra):
+        return [RemedyRule(text, leave_out_extra_layers)]
+    # Those between hidden layers may be all right.
+    text_of_output = f"Leave out {list_first(behind, len(behind))} behind the output layer"
+    return [
+        RemedyRule(text_of_output, leave_out_behind_output),
+        RemedyRule(text.replace("Leave out", "Leave out all", 1), leave_out_extra_layers),
+    ]
+
+
+def _names_of_extra(layers: Sequence[ExtraLayer]) -> list[str]:
+    return [
+        layer.keras_class
+        for layer in layers
+        if layer.computes is None and not isinstance(layer, SkipStart)
+    ]
 
 
 def _usual_batches(case: RemedyContext) -> list[RemedyRule]:

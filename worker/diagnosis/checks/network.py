@@ -9,7 +9,7 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.extra_layers import Merge, SkipStart
-from lowloss.wording import format_short
+from lowloss.wording import counted, format_short
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     INITIAL_SPREAD,
@@ -75,7 +75,7 @@ def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     narrowest = min((layer.units for layer in recipe.hidden), default=0)
     if narrowest < SMALL_UNITS:
         sentence = (
-            f"Its narrowest hidden layer has {narrowest} units"
+            f"Its narrowest hidden layer has {counted(narrowest, 'unit')}"
             if recipe.hidden
             else "The network has no hidden layer: it is a linear model"
         )

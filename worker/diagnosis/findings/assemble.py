@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from lowloss.results import Cause, Curve, Diagnosis, Experiment, Finding, NoiseFloor, Severity
+from lowloss.spec import Task
 from lowloss.wording import (
     capitalize,
     counted,
@@ -33,6 +36,8 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant, fit_target_scaling, select_rows
 
 MAX_LISTED = 3
+MAX_CODED_CLASSES, ROWS_OF_CLASS = 10, 4
+"""So few whole numbers, with so many rows each, may be classes."""
 
 
 def build_diagnosis(
@@ -212,6 +217,11 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
             f"The table has {len(data.y)} rows: too few to hold any back. All of them train, and "
             "the losses are of these same rows; what new rows would have was not measured."
         )
+    if (values := _count_codes(data)) is not None:
+        yield (
+            f"The target has {values} values, all whole numbers, and is taken for an amount: if "
+            'they are classes, say so by the task multiclass (--task, "task").'
+        )
     if data.predicted.has_several and data.dropped_rows:
         all_rows = data.dropped_rows + data.whole_rows
         yield f"{data.dropped_rows:,} of {all_rows:,} rows lack a target, and are left out."
@@ -226,6 +236,15 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
             f"time. So fewer remedies were tried than usual, each on {len(data.draws)} draws at "
             "most."
         )
+
+
+def _count_codes(data: DiagnosisData) -> int | None:
+    """Count the values of a numeric target that may be classes; None where it seems an amount."""
+    if data.task is not Task.regression or data.predicted.has_several:
+        return None
+    values = np.unique(data.y)
+    are_few = 2 < len(values) <= MAX_CODED_CLASSES and len(data.y) >= ROWS_OF_CLASS * len(values)
+    return len(values) if are_few and np.all(values == np.round(values)) else None
 
 
 def _skipped(measured: MeasuredEffects) -> Iterable[str]:

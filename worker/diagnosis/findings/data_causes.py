@@ -94,11 +94,11 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
         return None
     half = compare_with_half_of_rows(attribution, attribution.draws)
     fall, full_loss = half.gain, half.full_loss
-    if not fall.falls:
+    # Of next to no loss more rows can take off next to nothing.
+    if not fall.falls or full_loss < MIN_FALL:
         return None
     losses = [run.relative_loss for run in trainer.runs_of(attribution.end)]
-    has_spread = len(losses) > 1 and full_loss > MIN_FALL
-    spread = statistics.stdev(losses) / full_loss if has_spread else 0.0
+    spread = statistics.stdev(losses) / full_loss if len(losses) > 1 else 0.0
     is_steep = fall.mean >= max(MIN_FALL, SCARCE_FALL * min(1.0, full_loss))
     if not is_steep and spread < SCARCE_SPREAD:
         return None
@@ -108,7 +108,7 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
         evidence("training rows", rows, SCARCE_ROWS),
         evidence("share that the second half of the rows takes off", half.share, SCARCE_FALL),
     ]
-    if has_spread:
+    if len(losses) > 1:
         measured.append(f"deviates by {format_percent(spread)} from draw to draw")
         what = "deviation of the loss between draws over its mean"
         proof.append(evidence(what, spread, SCARCE_SPREAD))
@@ -145,6 +145,7 @@ def imbalance_finding(attribution: Attribution, suspect: Suspect) -> Finding | N
     low, high = (min(1.0, max(0.0, end_of / before)) for end_of in falls.interval)
     is_confirmed = len(errors) == len(attribution.draws)
     remark = "" if is_confirmed else f"; that is of {counted(len(errors), 'draw')}, not confirmed"
+    remark += _tell_loss_of_balance(attribution, end, after)
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
@@ -166,6 +167,23 @@ def imbalance_finding(attribution: Attribution, suspect: Suspect) -> Finding | N
             runs=len(errors),
         ),
         columns=suspect.columns,
+    )
+
+
+def _tell_loss_of_balance(attribution: Attribution, before: Variant, after: Variant) -> str:
+    """Say what equal weights do to the loss: the remedied recipe goes by that, and has none."""
+    loss, balanced = (
+        attribution.loss_beside(one, other) for one, other in ((before, after), (after, before))
+    )
+    if loss is None or balanced is None:
+        return ""
+    metric = in_words(attribution.chain.trainer.metric)
+    change = f"the {metric} goes from {format_loss(loss)} to {format_loss(balanced)} with it"
+    if balanced <= loss:
+        return f", and {change}"
+    return (
+        f". But {change}: use it where rare classes count more than probabilities do. The remedied "
+        "recipe and its script go by the loss, and are without it"
     )
 
 

@@ -201,7 +201,7 @@ def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Itera
         is_left_out = settled.candidate is None
         yield "No network sees it" if is_left_out else "The remedies above do this, too"
     elif settled.candidate is None:
-        yield "No change to the recipe is a remedy, and none was tried"
+        yield _explain_no_candidate(settled.suspect)
     elif tried is None:
         yield f"Not tried, {chain.trainer.why_over}: {lower_first(settled.candidate.text)}"
     else:
@@ -219,6 +219,13 @@ def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Itera
         yield f"{text}{where}: {describe_remedy_effect(effect)}"
         if settled.state is EvidenceState.unconfirmed:
             yield UNCONFIRMED
+
+
+def _explain_no_candidate(suspect: Suspect) -> str:
+    """Say why nothing was tried for a suspect."""
+    if suspect.cause is Cause.too_few_epochs:
+        return "More epochs than these were not tried"
+    return "No change to the recipe is a remedy, and none was tried"
 
 
 def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:

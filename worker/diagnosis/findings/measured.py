@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lowloss.results import Cause, FamiliarScores, TargetScores
 from lowloss.spec import Task
 from worker.diagnosis.chain.attribution import Attribution
+from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import (
     fails_to_beat_constant,
     mean_loss,
@@ -30,13 +31,14 @@ from worker.diagnosis.training.variants import Variant
 
 CONSTANT = "a constant answer"
 ALTERNATIVE = "an alternative to a remedy"
+ANOTHER_REMEDY = "another remedy that was tried"
 
 
 @dataclass(frozen=True)
 class BestModel:
     """The model whose loss is the least: its name, its relative loss, and its accuracy.
 
-    Where it is an alternative to a remedy, `remedy` is what that says.
+    Where it is an alternative to a remedy, or another remedy, `remedy` is what that says.
     """
 
     name: str
@@ -91,7 +93,18 @@ class MeasuredEffects:
             models += self._model_of(variant, name)
         for other in self.attribution.alternatives:
             models += self._model_of(other.after, ALTERNATIVE, other.candidate.text)
+        for tried in self._rivals_of_the_end():
+            models += self._model_of(tried.after, ANOTHER_REMEDY, tried.candidate.text)
         return min(models, key=lambda model: model.relative_loss)
+
+    def _rivals_of_the_end(self) -> list[TriedRemedy]:
+        """Return remedies of the recipe as it is that have as many trainings as all together."""
+        runs_of = self.trainer.runs_of
+        return [
+            tried
+            for tried in self.attribution.chain.attempts.values()
+            if tried.before == self.start and len(runs_of(tried.after)) >= len(runs_of(self.end))
+        ]
 
     def _model_of(self, variant: Variant, name: str, remedy: str | None = None) -> list[BestModel]:
         """Return what a variant reaches; nothing where a run diverged, or there is none."""

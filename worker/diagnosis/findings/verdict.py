@@ -16,10 +16,13 @@ from lowloss.wording import (
 )
 from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
-from worker.diagnosis.findings.measured import MeasuredEffects
+from worker.diagnosis.findings.measured import ALTERNATIVE, MeasuredEffects
 from worker.diagnosis.thresholds import MAJOR_SHARE
+from worker.diagnosis.training.data import MISSING
 
 MAX_LISTED = 3
+FAR_BELOW = 0.5
+"""A training of so much of a constant answer's loss, or less, shows that the recipe can learn."""
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
 
 
@@ -28,6 +31,7 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
     harmful = [finding for finding in findings if finding.severity is not Severity.none]
     more = _ask_for_more(measured, findings)
     result, reached = _describe_result(measured), _describe_best(measured)
+    weak = [*_tell_unlearned(measured), *_tell_luck(measured)]
     if not measured.runs:
         untrained = "There was no time to train the recipe"
         if measured.trainer.is_ended:
@@ -43,14 +47,13 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
         if measured.is_beaten:
             sentences += more or [_tell_rest(measured)]
     elif measured.is_beaten:
-        sentences = [f"The recipe {result}; {reached}.", *_tell_unlearned(measured)]
+        sentences = [f"The recipe {result}; {reached}.", *weak]
         sentences += more or ["No remedy that was tried gains enough on every draw."]
     elif more:
         sentences = [f"No fault was found so far: the recipe {result}, and {reached}."]
-        sentences += [*_tell_unlearned(measured), *more]
+        sentences += [*weak, *more]
     else:
-        sentences = [f"Nothing wrong found: the recipe {result}, and {reached}."]
-        sentences += _tell_unlearned(measured)
+        sentences = [f"Nothing wrong found: the recipe {result}, and {reached}.", *weak]
     return " ".join([*_tell_other_inputs(measured), *sentences])
 
 
@@ -59,10 +62,14 @@ def _tell_other_inputs(measured: MeasuredEffects) -> list[str]:
     recipe = measured.start.recipe
     if recipe.inputs is None or recipe.inputs == (width := measured.trainer.data.inputs(recipe)):
         return []
+    data = measured.trainer.data
+    sources = data.seen_by(recipe).sources(data.draws[0])
+    missing = sum(source.startswith(MISSING) for source in sources)
+    indicators = f", of which {missing} say whether another is missing" if missing else ""
     return [
         f"The network was built for rows of {counted(recipe.inputs, 'number')}, and the table "
-        f"gives it {width} here, after its columns are prepared: all that is said is of a network "
-        f"for {width}."
+        f"gives it {width} here, after its columns are prepared{indicators}: all that is said is "
+        f"of a network for {width}."
     ]
 
 
@@ -85,14 +92,16 @@ def _tell_harm(
         result += f"; with all remedies {format_loss(remedied)}"
         result += f"{_compare_with_constant(measured, remedied)}, and {_describe_best(measured)}"
     first, *larger = shown
-    sentences = [f"The recipe {result}.", *_tell_unlearned(measured), first.sentence]
+    weak = [*_tell_unlearned(measured), *_tell_luck(measured)]
+    sentences = [f"The recipe {result}.", *weak, first.sentence]
     return sentences + [f"More is gained behind that: {one.sentence}" for one in larger]
 
 
 def _tell_rest(measured: MeasuredEffects) -> str:
     """Say what brings the recipe with its remedies to the best that was reached."""
     if (remedy := measured.best.remedy) is not None:
-        return f"The alternative brings more than the remedy does: {lower_first(remedy)}."
+        which = "The alternative" if measured.best.name == ALTERNATIVE else "Another remedy"
+        return f"{which} brings more than the remedy does: {lower_first(remedy)}."
     return "No further remedy that was tried gains enough on every draw."
 
 
@@ -104,6 +113,25 @@ def _tell_unlearned(measured: MeasuredEffects) -> list[str]:
     is_all = len(names) == len(measured.trainer.data.targets)
     which = "any of its targets" if is_all else list_first(names, MAX_LISTED, repr)
     return [f"The recipe hardly predicts {which} better than a constant answer does, if at all."]
+
+
+def _tell_luck(measured: MeasuredEffects) -> list[str]:
+    """Say how many trainings of the recipe failed where the others came far: it hangs on luck."""
+    constant = measured.trainer.constant
+    failed = [
+        run
+        for run in measured.runs
+        if run.loss is None or fails_to_beat_constant(run.loss, constant)
+    ]
+    losses = [run.loss for run in measured.runs if run not in failed and run.loss is not None]
+    if not failed or not losses or max(losses) > FAR_BELOW * constant:
+        return []
+    low, high = format_loss(min(losses)), format_loss(max(losses))
+    others = f"the best of the others came to {low}, the worst to {high}"
+    return [
+        f"It depends on luck: of {len(measured.runs)} trainings, each with another start and other "
+        f"rows, {len(failed)} did no better than a constant answer, and {others}."
+    ]
 
 
 def _share_of_excess(measured: MeasuredEffects, finding: Finding) -> float:

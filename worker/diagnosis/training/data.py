@@ -30,6 +30,8 @@ from worker.engine.array_types import FloatArray
 from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
+MISSING = "missing:"
+"""Marks the source of a column that says where another is missing."""
 MIN_ROWS = 2
 """One that trains and one that validates."""
 MAX_LEVELS = 64
@@ -258,9 +260,9 @@ class DiagnosisData:
         if treatment.missing == "keep":
             missing_NR = np.isnan(self.raw.numeric_NR)
             x_ND[:, :numbers][missing_NR] = np.nan
-            is_indicator = np.array([source.startswith("missing:") for source in sources])
+            is_indicator = np.array([source.startswith(MISSING) for source in sources])
             x_ND[:, is_indicator] = 0
-        gone = [source.removeprefix("missing:") in treatment.exclude for source in sources]
+        gone = [source.removeprefix(MISSING) in treatment.exclude for source in sources]
         x_ND[:, np.array(gone)] = 0
         return x_ND
 
@@ -285,13 +287,13 @@ class DiagnosisData:
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.
 
-        Indicators of missing values are marked by `missing:`.
+        Indicators of missing values are marked by MISSING.
         """
         features = self._features(draw, "standard")
         numeric = [feature.column for feature in features.numeric]
         sources = list(numeric)
         sources += [numeric[i] for i, _ in features.seasons for _ in range(2)]
-        sources += [f"missing:{numeric[i]}" for i in features.missing_positions]
+        sources += [f"{MISSING}{numeric[i]}" for i in features.missing_positions]
         sources += [
             feature.column for feature in features.categorical for _ in range(feature.width)
         ]

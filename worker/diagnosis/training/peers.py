@@ -24,7 +24,7 @@ from worker.data.importance import measure_rises
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import SURE_SHARE
-from worker.diagnosis.training.data import DiagnosisData, Treatment
+from worker.diagnosis.training.data import MISSING, DiagnosisData, Treatment
 from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.judging import (
     Predictions,
@@ -251,7 +251,7 @@ def explained_without(data: DiagnosisData, draw: Draw, columns: Sequence[str]) -
     It is of the judging rows; 0 where no column is left.
     """
     treatment = replace(STANDARD, exclude=tuple(columns))
-    sources = {source.removeprefix("missing:") for source in data.sources(draw)}
+    sources = {source.removeprefix(MISSING) for source in data.sources(draw)}
     if not sources - {"", *columns}:
         return 0.0
     predictions = _predict(

@@ -84,8 +84,8 @@ def test_harmful_findings_are_numbered_and_the_others_have_a_line_each() -> None
 
     assert "\n1. too simple (major)\n" in text
     assert "\n2. optimizer (minor)\n" in text
-    assert "\ngains nothing: outliers. outliers it is.\n" in text
-    assert "\ngains nothing: batch size. batch size it is.\n" in text
+    assert "\ngains nothing that counts: outliers. outliers it is.\n" in text
+    assert "\ngains nothing that counts: batch size. batch size it is.\n" in text
     assert "The remedy's effect was not measured." in text
 
 

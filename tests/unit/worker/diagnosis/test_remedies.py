@@ -121,8 +121,9 @@ def test_a_recipe_for_keras_is_tried_with_fewer_usual_remedies() -> None:
     tried = list_candidates(data, LAYERED, {}, is_stopped_early=False)
 
     texts = [candidate.text for candidate in tried]
-    text = "Leave out BatchNormalization, Dropout behind the output layer"
+    text = "Leave out all BatchNormalization, Dropout behind the output layer"
     assert f"{text}, and use biases and plain activations" in texts
+    assert "Leave out Dropout behind the output layer" in texts
     assert not {Cause.too_complex, Cause.regularisation_missing} & {one.cause for one in tried}
 
 
