@@ -48,7 +48,8 @@ All methods have the same columns and test rows:
 - **linear** is ridge or multinomial logistic regression, and **boosting** is scikit-learn's, both
   with their defaults: the baselines that every job fits, on all rows but the test rows, or on a
   random part of them where they are more than 100,000, or where rows times columns, and times
-  classes, are more than 20 million. Where one is "not measured", its time cut it off;
+  classes, are more than 20 million. Where one is "not measured", its time cut it off, or it
+  failed;
 - **CatBoost** has its defaults, up to 5,000 iterations, and its categories as they are. It stops
   after 100 iterations without a better loss on the validation rows of the job's first fold. With as
   many iterations as were best, and the same rate, it is fitted once more, on all rows but the test
