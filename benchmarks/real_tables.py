@@ -20,15 +20,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.real.measurements import (
+    JOB,
+    Measurement,
+    estimate_seconds,
+    list_measurements,
+)
 from benchmarks.real.peers import PEERS
-from benchmarks.real.tables import FEW_ROWS, MAX_SEEDS, TABLES
-from benchmarks.real.work import JOB, Work, estimate_seconds, list_work
+from benchmarks.real.tables import MAX_SEEDS, TABLES
 from benchmarks.results_file import current_commit, write_results
 from benchmarks.results_page import write_page
 from lowloss.cli.demo import run_server
 from lowloss.client.client import Client
 from lowloss.errors import LowlossError
-from lowloss.results import Dataset, Job, JobState
+from lowloss.results import Job, JobState
 from lowloss.spec import Task
 
 RESULTS = Path(__file__).with_name("real_tables.json")
@@ -39,7 +44,8 @@ METHODS_OF_BASELINES = {
     "logistic_regression": "linear",
     "gradient_boosting": "boosting",
 }
-JOB_TIMEOUT, PEER_SPARE_SECONDS = 3 * 3600.0, 900.0
+CONSTANTS = ("mean", "majority")
+JOB_TIMEOUT_SECONDS, PEER_SPARE_SECONDS = 3 * 3600.0, 900.0
 """A peer ends later than its job did by an epoch or iteration, and by reading the table."""
 
 
@@ -52,11 +58,10 @@ def run_job(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Upload a table and run its job; return what the table is, and the result of the run."""
     dataset = client.upload(path, name=name)
-    _check_seeds(name, dataset)
     request = TABLES[name].request(seed, changes)
     started = time.perf_counter()
     job = client.submit({"dataset": dataset.id} | request)
-    job = client.wait(job.id, timeout=JOB_TIMEOUT)
+    job = client.wait(job.id, timeout=JOB_TIMEOUT_SECONDS)
     seconds = time.perf_counter() - started
     if job.state is not JobState.succeeded:
         raise FailedError(f"{job.state}, {job.reason}")
@@ -68,19 +73,11 @@ def run_job(
         "metric": _metric_of(job),
     }
     run = {
-        "commit": current_commit(*WRITTEN),
         "set": changes,
         "seconds": {JOB: seconds},
         "trials": {JOB: job.progress.trials_done},
-        "epochs": job.progress.epochs,
     }
     return entry, run | scores_of(job)
-
-
-def _check_seeds(name: str, dataset: Dataset) -> None:
-    has_few_rows = dataset.rows < FEW_ROWS
-    if has_few_rows != (TABLES[name].seeds > 1):
-        raise SystemExit(f"{name} has {dataset.rows} rows: give it another number of seeds")
 
 
 def _metric_of(job: Job) -> str:
@@ -88,18 +85,31 @@ def _metric_of(job: Job) -> str:
 
 
 def scores_of(job: Job) -> dict[str, Any]:
-    """Return the test metric of the model and of the job's baselines, and what refitting gained."""
+    """Return the test metric of the model and of the job's baselines, and what refitting gained.
+
+    `interval` is that of the model's metric over resampled test rows, `differences` those of the
+    model's less each baseline's; both only where the job has them. A baseline that its time cut
+    off is left out: it is none with its defaults.
+    """
     outcome, metric = job.outcome, _metric_of(job)
     assert outcome.test_metrics is not None
-    of_baselines = {one.name: one.test_metrics[metric] for one in outcome.baselines}
     scores = {JOB: outcome.test_metrics[metric]}
-    for name, score in of_baselines.items():
-        if name in METHODS_OF_BASELINES:
-            scores[METHODS_OF_BASELINES[name]] = score
-    gain = outcome.final_gain
+    constant, differences = None, {}
+    for baseline in outcome.baselines:
+        if baseline.name in CONSTANTS:
+            constant = baseline.test_metrics[metric]
+        method = METHODS_OF_BASELINES.get(baseline.name)
+        if method is None or baseline.note is not None:
+            continue
+        scores[method] = baseline.test_metrics[metric]
+        if baseline.difference is not None:
+            differences[method] = list(baseline.difference[metric])
+    interval, gain = (outcome.test_intervals or {}).get(metric), outcome.final_gain
     return {
         "scores": scores,
-        "constant": of_baselines.get("mean", of_baselines.get("majority")),
+        **({} if interval is None else {"interval": list(interval)}),
+        **({"differences": differences} if differences else {}),
+        "constant": constant,
         "gain": None if gain is None else [gain.before[metric], gain.after[metric]],
     }
 
@@ -122,59 +132,63 @@ def run_peer(
 
 
 class Benchmark:
-    """Measures work, and writes each result at once; keeps count of what failed."""
+    """Measures, and writes each result at once; keeps count of what failed.
 
-    def __init__(self, out: Path, changes: dict[str, Any]) -> None:
-        self.out, self.changes = out, changes
+    `commit` is the code's, when the run began: after hours the tree may have another one.
+    """
+
+    def __init__(self, out: Path, changes: dict[str, Any], commit: str) -> None:
+        self.out, self.changes, self.commit = out, changes, commit
         self.results: dict[str, Any] = (
             json.loads(out.read_text()) if out.exists() else {"tables": {}}
         )
-        self.failed: list[Work] = []
+        self.failed: list[Measurement] = []
 
-    def measure(self, table: str, work: Sequence[Work]) -> None:
-        """Measure all work on a table: first its jobs on a fresh server, then the peers without."""
+    def measure(self, table: str, measurements: Sequence[Measurement]) -> None:
+        """Measure on a table: first its jobs on a fresh server, then the peers without one."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             path = TABLES[table].write(folder)
-            jobs = [one for one in work if one.method == JOB]
+            jobs = [measurement for measurement in measurements if measurement.method == JOB]
+            peers = [measurement for measurement in measurements if measurement.method != JOB]
             if jobs:
                 server_folder = folder / "server"
                 server_folder.mkdir()
                 with run_server(server_folder) as url, Client(url) as client:
                     for job in jobs:
                         self._try(job, partial(self._measure_job, job, client, path))
-            for one in work:
-                if one.method != JOB:
-                    self._try(one, partial(self._measure_peer, one, path, folder))
+            for peer in peers:
+                self._try(peer, partial(self._measure_peer, peer, path, folder))
 
-    def _try(self, work: Work, measure: Callable[[], None]) -> None:
+    def _try(self, measurement: Measurement, measure: Callable[[], None]) -> None:
         try:
             measure()
         except (FailedError, LowlossError) as error:
-            print(f"{work} failed: {error}", flush=True)
-            self.failed.append(work)
+            print(f"{measurement} failed: {error}", flush=True)
+            self.failed.append(measurement)
 
-    def _measure_job(self, work: Work, client: Client, path: Path) -> None:
-        entry, run = run_job(work.table, work.seed, client, path, self.changes)
-        runs = self.results["tables"].get(work.table, {}).get("runs", {})
-        runs[str(work.seed)] = run
-        self.results["tables"][work.table] = entry | {"runs": runs}
-        self._write(work, run)
+    def _measure_job(self, measurement: Measurement, client: Client, path: Path) -> None:
+        entry, run = run_job(measurement.table, measurement.seed, client, path, self.changes)
+        run = {"commit": self.commit} | run
+        runs = self.results["tables"].get(measurement.table, {}).get("runs", {})
+        runs[str(measurement.seed)] = run
+        self.results["tables"][measurement.table] = entry | {"runs": runs}
+        self._write(measurement, run)
 
-    def _measure_peer(self, work: Work, path: Path, folder: Path) -> None:
-        entry = self.results["tables"].get(work.table, {})
-        run = entry.get("runs", {}).get(str(work.seed))
+    def _measure_peer(self, measurement: Measurement, path: Path, folder: Path) -> None:
+        entry = self.results["tables"].get(measurement.table, {})
+        run = entry.get("runs", {}).get(str(measurement.seed))
         if run is None:
             raise FailedError("its job failed")
-        request = TABLES[work.table].request(work.seed, run["set"])
-        measured = run_peer(work.method, path, request, run, folder)
-        run["scores"][work.method] = measured["score"]
-        run["seconds"][work.method] = measured["seconds"]
-        run["trials"][work.method] = measured["trials"]
-        self._write(work, measured)
+        request = TABLES[measurement.table].request(measurement.seed, run["set"])
+        measured = run_peer(measurement.method, path, request, run, folder)
+        for field, value in ({"peer_commits": self.commit} | measured).items():
+            run.setdefault(field, {})[measurement.method] = value
+        self._write(measurement, measured)
 
-    def _write(self, work: Work, measured: dict[str, Any]) -> None:
-        print(work.table, work.seed, work.method, json.dumps(measured), flush=True)
+    def _write(self, measurement: Measurement, measured: dict[str, Any]) -> None:
+        table, seed, method = measurement.table, measurement.seed, measurement.method
+        print(table, seed, method, json.dumps(measured), flush=True)
         self.results["machine"] = {"cores": len(os.sched_getaffinity(0))}
         tables = self.results["tables"]
         self.results["tables"] = {name: tables[name] for name in TABLES if name in tables}
@@ -185,22 +199,22 @@ def main() -> None:
     """Measure what is missing of all tables, or of those that are named."""
     options = _parse()
     seeds = {name: min(TABLES[name].seeds, options.seeds) for name in options.only or TABLES}
-    benchmark = Benchmark(options.out, json.loads(options.set))
-    work = list_work(
+    benchmark = Benchmark(options.out, json.loads(options.set), current_commit(*WRITTEN))
+    measurements = list_measurements(
         benchmark.results,
         seeds,
         options.peers or list(PEERS),
         only_peers=options.peers is not None,
         again=options.again,
     )
-    print(_say_plan(work, benchmark.results), flush=True)
+    print(_say_plan(measurements, benchmark.results), flush=True)
     if options.plan:
         return
     try:
         for table in seeds:
-            of_table = [one for one in work if one.table == table]
-            if of_table:
-                benchmark.measure(table, of_table)
+            on_table = [measurement for measurement in measurements if measurement.table == table]
+            if on_table:
+                benchmark.measure(table, on_table)
     finally:
         # However a long run ends: the page says what the results say.
         if options.out == RESULTS:
@@ -209,10 +223,10 @@ def main() -> None:
         raise SystemExit(f"{len(benchmark.failed)} measurements failed: run it again")
 
 
-def _say_plan(work: Sequence[Work], results: dict[str, Any]) -> str:
+def _say_plan(measurements: Sequence[Measurement], results: dict[str, Any]) -> str:
     seeds = {name: table.seeds for name, table in TABLES.items()}
-    seconds, assumed = estimate_seconds(work, results, seeds)
-    plan = f"{len(work)} measurements, up to {seconds / 3600:.1f} hours by recorded seconds"
+    seconds, assumed = estimate_seconds(measurements, results, seeds)
+    plan = f"{len(measurements)} measurements, up to {seconds / 3600:.1f} hours by recorded seconds"
     return f"{plan}; assumed for {', '.join(sorted(assumed))}" if assumed else plan
 
 

@@ -17,7 +17,7 @@ from benchmarks.diagnosis.programs import Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Record
 from benchmarks.diagnosis.run import Terms, run_all
 from benchmarks.diagnosis.score import bests, by_cause, count_repeated, describe, summarise
-from benchmarks.results_file import write_results
+from benchmarks.results_file import current_commit, write_results
 
 RESULTS = Path(__file__).parents[1] / "diagnosis.json"
 GOALS = {"recall_1": 0.8, "recall_3": 0.95, "false_alarms": 0.05, "reached": 0.9}
@@ -67,7 +67,7 @@ def main() -> None:
     if options.again:
         cache.forget_records()
     if not options.page:
-        terms = Terms(options.cache, options.seconds, is_cpu_time=options.cpu)
+        terms = Terms(options.cache, options.seconds, current_commit(), is_cpu_time=options.cpu)
         run_all(selected, terms, workers=options.workers)
     names = {program.name for program in selected}
     records = [record for record in cache.records() if record.name in names]

@@ -27,7 +27,6 @@ from benchmarks.diagnosis.records import (
     relative,
 )
 from benchmarks.diagnosis.rules import apply_rules
-from benchmarks.results_file import current_commit
 from lowloss.results import Dataset, Diagnosis, TableFormat
 from lowloss.spec import DiagnosisSpec
 from lowloss.tables.table import Table
@@ -50,11 +49,12 @@ SEED = 0
 class Terms:
     """Where diagnoses are kept, and what each may take: seconds of the wall, or of the processor.
 
-    On a busy machine those of the processor say more.
+    On a busy machine those of the processor say more. `commit` is the code's, when the run began.
     """
 
     cache: Path
     seconds: float
+    commit: str
     is_cpu_time: bool = False
 
 
@@ -134,7 +134,7 @@ class Runner:
             rules=apply_rules(setting, diagnosis.recipe_curve),
             seconds=seconds,
             skipped=len(diagnosis.skipped),
-            commit=current_commit(),
+            commit=self.terms.commit,
         )
 
     def run_diagnosis(self, setting: Setting) -> Diagnosis:
@@ -202,7 +202,7 @@ class Runner:
             rules=(),
             seconds=seconds,
             error=error,
-            commit=current_commit(),
+            commit=self.terms.commit,
         )
 
 

@@ -156,7 +156,7 @@ def _with_judging_rows(program: Program, seed: int) -> tuple[Setting, pl.DataFra
     return replace(setting, frame=frame), rows
 
 
-def _run_program(program: Program, remedied: Recipe) -> dict[str, Any]:
+def _run_program(program: Program, remedied: Recipe, commit: str) -> dict[str, Any]:
     started, losses, of_fix = time.perf_counter(), [], []
     for seed in SEEDS:
         setting, rows = _with_judging_rows(program, seed)
@@ -169,7 +169,7 @@ def _run_program(program: Program, remedied: Recipe) -> dict[str, Any]:
         "fix": of_fix,
         "reached": [has_reached(*pair) for pair in pairs],
         "seconds": time.perf_counter() - started,
-        "commit": current_commit(),
+        "commit": commit,
     }
 
 
@@ -180,11 +180,13 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("benchmark-data/diagnosis"))
     options = parser.parse_args()
     cache, remedied = Cache(options.cache), _remedied(options.cache)
+    # Asked before the first training: the tree may have another commit after the last.
+    commit = current_commit()
     for result in cache.script_results():
         remedied.pop(result["name"], None)
     for program in chosen("all", options.only):
         if program.kind is Kind.forum and program.name in remedied:
-            result = _run_program(program, remedied[program.name])
+            result = _run_program(program, remedied[program.name], commit)
             print(json.dumps(result), flush=True)
             cache.add_script_result(result)
 

@@ -8,7 +8,7 @@ import polars as pl
 REGIONS, PRODUCTS = 8, 200
 
 
-def thousands_of_columns(
+def generate_thousands_of_columns(
     rows: int = 600, columns: int = 2_000, informative: int = 20
 ) -> pl.DataFrame:
     """Return normal columns; the target is the sum of a few, each times 1 or -1, and noise."""
@@ -20,7 +20,7 @@ def thousands_of_columns(
     return pl.DataFrame({f"x{i}": x[:, i] for i in range(columns)} | {"target": y})
 
 
-def half_a_million_rows(rows: int = 500_000) -> pl.DataFrame:
+def generate_half_a_million_rows(rows: int = 500_000) -> pl.DataFrame:
     """Return Friedman's first function of five columns of ten, effects of two categories, noise.
 
     Each product adds something, and each region multiplies the slope of a column (Friedman 1991,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from benchmarks.real.work import JOB
+from benchmarks.real.measurements import JOB
 
 Float64Array = NDArray[np.float64]
 METHODS = (JOB, "linear", "boosting", "catboost", "kerastuner")
@@ -47,9 +47,9 @@ class Comparison:
         return max(self.ratios.items(), key=lambda item: item[1])
 
 
-def mean_of(entry: Mapping[str, Any], part: str, method: str) -> float | None:
-    """Return a method's mean over seeds; None unless it was measured wherever the job was."""
-    values = [run[part].get(method) for run in entry["runs"].values()]
+def mean_of(entry: Mapping[str, Any], field: str, method: str) -> float | None:
+    """Return a field's mean over seeds; None unless it was measured wherever the job was."""
+    values = [run[field].get(method) for run in entry["runs"].values()]
     return None if None in values else float(np.mean(values))
 
 
@@ -61,9 +61,13 @@ def mean_scores(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def compare(tables: Mapping[str, Any], other: str) -> Comparison:
     """Compare lowloss with another method on the tables on which it was measured."""
-    scores = {name: mean_scores(entry) for name, entry in tables.items()}
+    table_scores = {name: mean_scores(entry) for name, entry in tables.items()}
     return Comparison(
-        {name: ratio(of[JOB], of[other]) for name, of in scores.items() if other in of}
+        {
+            name: ratio(scores[JOB], scores[other])
+            for name, scores in table_scores.items()
+            if other in scores
+        }
     )
 
 

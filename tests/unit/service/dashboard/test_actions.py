@@ -13,7 +13,7 @@ from service.store.requests import pause_job, resume_job
 from tests.builders.store import a_claim, a_job, a_trial
 
 
-def test_pause_that_is_awaited_can_be_withdrawn_and_the_job_cancelled(
+def test_job_whose_pause_is_awaited_has_buttons_to_resume_and_to_cancel_it(
     client: TestClient, store: Database
 ) -> None:
     job = a_job(store)

@@ -13,28 +13,28 @@ JOB = "lowloss"
 
 
 @dataclass(frozen=True)
-class Work:
-    """A method that is to be measured on a table with a seed; JOB, or a peer."""
+class Measurement:
+    """A method that is to be measured on a table with a seed: JOB, or a peer."""
 
     table: str
     seed: int
     method: str
 
 
-def list_work(
+def list_measurements(
     results: Mapping[str, Any],
     seeds: Mapping[str, int],
     peers: Sequence[str],
     *,
     only_peers: bool = False,
     again: bool = False,
-) -> list[Work]:
-    """Return what is missing of the tables with so many seeds each; all of it `again`.
+) -> list[Measurement]:
+    """Return what is not measured of the tables with so many seeds each; all of it `again`.
 
     Peers are measured again after their job, whose time limits theirs. With `only_peers` they are
     measured where their job was, and no job is.
     """
-    work: list[Work] = []
+    measurements: list[Measurement] = []
     for table, count in seeds.items():
         runs = results["tables"].get(table, {}).get("runs", {})
         for seed in range(count):
@@ -43,32 +43,32 @@ def list_work(
                 continue
             has_new_job = not only_peers and (again or not scores)
             if has_new_job:
-                work.append(Work(table, seed, JOB))
-            work += [
-                Work(table, seed, peer)
+                measurements.append(Measurement(table, seed, JOB))
+            measurements += [
+                Measurement(table, seed, peer)
                 for peer in peers
                 if has_new_job or again or peer not in scores
             ]
-    return work
+    return measurements
 
 
 def estimate_seconds(
-    work: Sequence[Work], results: Mapping[str, Any], seeds: Mapping[str, int]
+    measurements: Sequence[Measurement], results: Mapping[str, Any], seeds: Mapping[str, int]
 ) -> tuple[float, set[str]]:
-    """Return the seconds of some work, and the tables whose jobs' seconds are assumed.
+    """Return the seconds of measurements, and the tables whose jobs' seconds are assumed.
 
     What was not measured takes a mean of the same method on the table's other seeds, and a peer the
     longest that it may: as long as its job.
     """
     total, assumed = 0.0, set[str]()
-    for one in work:
-        entry = results["tables"].get(one.table, {})
-        seconds = _mean_seconds(entry, one.method) or _mean_seconds(entry, JOB)
+    for measurement in measurements:
+        entry = results["tables"].get(measurement.table, {})
+        seconds = _mean_seconds(entry, measurement.method) or _mean_seconds(entry, JOB)
         # What was measured with one seed and no peers has the seconds of its job.
         seconds = seconds or entry.get("seconds")
         if seconds is None:
-            assumed.add(one.table)
-            has_few_rows = seeds[one.table] > 1
+            assumed.add(measurement.table)
+            has_few_rows = seeds[measurement.table] > 1
             seconds = ASSUMED_SECONDS_FEW_ROWS if has_few_rows else ASSUMED_SECONDS
         total += seconds
     return total, assumed
