@@ -102,7 +102,7 @@ def _watch_and_show(client: Client, job: Job, *, as_json: bool) -> None:
     try:
         _show(client.diagnosis(job.id), as_json=as_json)
         if not as_json:
-            out.print(f"the remedied script: lowloss download {job.id} --artifact train.py")
+            typer.echo(f"script: lowloss download {job.id} --artifact train.py")
     except DiagnosisNotReady:
         if as_json:
             print_json(job)
