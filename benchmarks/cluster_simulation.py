@@ -7,7 +7,6 @@ the clock of the simulation. A core trains one trial at a time, and compiles wha
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import itertools
 import json
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.jobs import job_of, measured_parts, prepare_job, run_job, submit
+from benchmarks.jobs import measured_parts, prepare_job, submit
 from benchmarks.tables import generated_csv
 from service.store.database import Database
 from service.store.trials import list_curves
@@ -30,6 +29,8 @@ from worker.engine.cohort.cohort_engine import count_open
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import EpochsAhead, NextPlans, OnEpoch, OnWait, look_at_every_epoch
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.execution.local import LocalExecutor
+from worker.search.reach import reach_of_space
 from worker.search.tuner import SearchTuner
 from worker.trials.loop import SearchLoop
 
@@ -70,9 +71,9 @@ class SimulatedCluster:
     """An engine of so many cores, on whose clock the driver takes the time that it really takes."""
 
     def __init__(
-        self, cores: int, recording: Recording, scale: int, trials: int, val_output: np.ndarray
+        self, recording: Recording, *, cores: int, scale: int, val_output: np.ndarray
     ) -> None:
-        of_core = count_open(-(-trials // cores), cores=1, plans_together=1)
+        of_core = count_open(-(-TRIALS // cores), cores=1, plans_together=1)
         self.trained_s = self.driver_s = self._clock = 0.0
         self._recording, self._val_output = recording, val_output
         self._epoch_s = recording.epoch_s * scale
@@ -171,22 +172,28 @@ class SimulatedCluster:
 
 def record(folder: Path) -> Recording:
     """Run a search with a worker's engine, and return what it trained."""
-    request = {"target": "y", "budget": _budget(RECORDED_TRIALS) | {"diagnosis_seconds": 0}}
-    database = Database(f"sqlite:///{folder}/recorded.sqlite3")
-    database.prepare()
-    submit(database, generated_csv(folder, ROWS), request)
-    measured = run_job(database, folder)
-    job = job_of(database)
-    with database.reading() as session:
-        curves = list_curves(session, job.id)
-    losses = [
-        tuple(loss for loss in curve.val_loss if loss is not None) for curve in curves.values()
-    ]
+    request = {"target": "y", "budget": _budget(RECORDED_TRIALS)}
+    with closing(_prepare(f"sqlite:///{folder}/recorded.sqlite3", request, folder)) as database:
+        reporter, spec, prepared = prepare_job(database, folder)
+        reach = reach_of_space(spec.search_space)
+        engine = LocalExecutor().build_engine(prepared.arrays, reach, trials=RECORDED_TRIALS)
+        with measured_parts() as parts, closing(SearchTuner(spec, directory=folder)) as tuner:
+            SearchLoop(tuner, prepared, reporter, folder).run(engine)
+        with database.reading() as session:
+            curves = list_curves(session, reporter.fence.job_id).values()
+    losses = [tuple(loss for loss in curve.val_loss if loss is not None) for curve in curves]
     return Recording(
         tuple(one for one in losses if one),
-        epoch_s=measured["parts"]["train"] / sum(map(len, losses)),
-        compile_s=measured["parts"]["compile"] / measured["compiles"],
+        epoch_s=parts.seconds["train"] / sum(map(len, losses)),
+        compile_s=parts.seconds["compile"] / parts.calls["compile"],
     )
+
+
+def _prepare(url: str, request: dict[str, Any], folder: Path) -> Database:
+    database = Database(url)
+    database.prepare()
+    submit(database, generated_csv(folder, ROWS), request)
+    return database
 
 
 def _budget(trials: int) -> dict[str, Any]:
@@ -194,18 +201,16 @@ def _budget(trials: int) -> dict[str, Any]:
     return {"max_trials": trials, "max_epochs": 60} | unlimited
 
 
-def simulate(
-    recording: Recording, cores: int, scale: int, *, url: str, folder: Path
-) -> dict[str, float]:
+def simulate(recording: Recording, folder: Path, *, cores: int, scale: int) -> dict[str, float]:
     """Search with 2,000 trials on so many cores; seconds are those of the simulation's clock."""
-    database = Database(url)
-    database.prepare()
-    submit(database, generated_csv(folder, ROWS), {"target": "y", "budget": _budget(TRIALS)})
-    reporter, spec, prepared = prepare_job(database, folder)
-    cluster = SimulatedCluster(cores, recording, scale, TRIALS, _val_output(prepared))
-    with measured_parts() as parts, closing(SearchTuner(spec, directory=folder)) as tuner:
-        SearchLoop(tuner, prepared, reporter, folder).run(cluster)
-        count = len(tuner.oracle.trials)
+    url = f"sqlite:///{folder}/{cores}_{scale}.sqlite3"
+    with closing(_prepare(url, {"target": "y", "budget": _budget(TRIALS)}, folder)) as database:
+        reporter, spec, prepared = prepare_job(database, folder)
+        output = _val_output(prepared)
+        cluster = SimulatedCluster(recording, cores=cores, scale=scale, val_output=output)
+        with measured_parts() as parts, closing(SearchTuner(spec, directory=folder)) as tuner:
+            SearchLoop(tuner, prepared, reporter, folder).run(cluster)
+            count = len(tuner.oracle.trials)
     assert count == TRIALS, count
     return {
         "cores": cores,
@@ -225,17 +230,14 @@ def _val_output(prepared: Prepared) -> np.ndarray:
 
 def main() -> None:
     """Record a search, simulate larger ones, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", help="URL of a server of PostgreSQL; SQLite without it")
-    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recording = record(folder)
         print(f"an epoch {recording.epoch_s:.4f} s, a compile {recording.compile_s:.2f} s")
 
         for scale, cores in itertools.product(SCALES, CORES):
-            url = options.database or f"sqlite:///{folder}/{cores}_{scale}.sqlite3"
-            print(json.dumps(simulate(recording, cores, scale, url=url, folder=folder)), flush=True)
+            result = simulate(recording, folder, cores=cores, scale=scale)
+            print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":
