@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import single_seed_page
 from benchmarks.real.measurements import JOB
 from benchmarks.real.summary import (
     METHODS,
@@ -17,6 +16,7 @@ from benchmarks.real.summary import (
     rank_methods,
     ratio,
 )
+from benchmarks.real.tables import TABLES
 
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"
 TITLES = {
@@ -38,10 +38,10 @@ INTRODUCTION = """# Results on real tables
 Written by `python -m benchmarks.real_tables` from `benchmarks/real_tables.json` (`make bench`
 installs the tables' packages; {cores} cores, commit {commits}). Each table is uploaded to a fresh
 server, and a job that names its target tunes it with every default. The test rows are a fifth of
-the table, and no trial saw them. A table of fewer than 5,000 rows has three jobs, whose seeds draw
-other rows for the test; what is given is their mean. Of a table with one job there is no other
-measure of error than the brackets behind lowloss's metric, where the run has kept them: its central
-95 % over resampled test rows.
+the table, and no trial saw them. {measured} of {all} tables were measured.{remark} A table of fewer
+than 5,000 rows has up to three jobs (`--seeds`), whose seeds draw other rows for the test; what is
+given is their mean. Of a table with one job there is no other measure of error than the brackets
+behind lowloss's metric, where the run has kept them: its central 95 % over resampled test rows.
 
 All methods have the same columns and test rows:
 
@@ -108,23 +108,20 @@ several networks that were trained anew on all rows but the test rows.
 
 
 def write_page(results: Mapping[str, Any], path: Path = PAGE) -> None:
-    """Write the page of all tables that were measured.
-
-    Results of a run from before the peers, none of which has seeds, have the page of that time.
-    """
-    tables = {name: entry for name, entry in results["tables"].items() if "runs" in entry}
-    if not tables:
-        single_seed_page.write_page(dict(results), path)
-        return
+    """Write the page of all tables that were measured."""
+    tables = results["tables"]
     runs = [run for entry in tables.values() for run in entry["runs"].values()]
     commits = {run["commit"] for run in runs}
-    # Runs of before do not tell those of the peers, nor what CatBoost did.
+    # The first runs do not tell those of the peers, nor what CatBoost did.
     commits.update(commit for run in runs for commit in run.get("peer_commits", {}).values())
     refitted = [run.get("is_refitted", {}).get("catboost", False) for run in runs]
     ranks, count = _ranks(tables)
     parts = [
         INTRODUCTION.format(
             cores=results["machine"]["cores"],
+            measured=len(tables),
+            all=len(TABLES),
+            remark=" " + remark if (remark := results["machine"].get("remark")) else "",
             commits=", ".join(sorted(commits)),
             refitted=sum(refitted),
             catboost_runs=sum("catboost" in run["scores"] for run in runs),

@@ -64,8 +64,6 @@ def estimate_seconds(
     for measurement in measurements:
         entry = results["tables"].get(measurement.table, {})
         seconds = _mean_seconds(entry, measurement.method) or _mean_seconds(entry, JOB)
-        # What was measured with one seed and no peers has the seconds of its job.
-        seconds = seconds or entry.get("seconds")
         if seconds is None:
             assumed.add(measurement.table)
             has_few_rows = seeds[measurement.table] > 1

@@ -94,15 +94,6 @@ def test_peers_alone_are_measured_where_their_job_was() -> None:
     assert measurements == [Measurement("a", 0, "catboost")]
 
 
-def test_results_of_before_the_peers_are_measured_anew_in_their_seconds() -> None:
-    results = {"tables": {"a": {"seconds": 50.0}}}
-
-    measurements = list_measurements(results, {"a": 1}, PEERS)
-
-    assert [measurement.method for measurement in measurements] == [JOB, *PEERS]
-    assert estimate_seconds(measurements, results, {"a": 1}) == (150.0, set())
-
-
 def test_estimate_takes_the_methods_own_seconds_then_the_jobs_then_assumes_some() -> None:
     run = a_run({JOB: 1.0, "catboost": 1.0}, seconds=60.0)
     run["seconds"]["catboost"] = 2.0
@@ -230,7 +221,7 @@ def test_tables_of_few_rows_and_no_others_have_three_seeds() -> None:
 
     seeds = {name: TABLES[name].seeds for name in rows}
 
-    assert {"diabetes", "diamonds"} <= rows.keys()
+    assert {"diabetes", "health visits"} <= rows.keys()
     assert seeds == {name: 3 if count < FEW_ROWS else 1 for name, count in rows.items()}
 
 
