@@ -116,8 +116,8 @@ def _tell_unlearned(measured: MeasuredEffects) -> list[str]:
 
 
 def _tell_luck(measured: MeasuredEffects) -> list[str]:
-    """Say how many trainings of the recipe failed where the others came far: it hangs on luck."""
-    constant = measured.trainer.constant
+    """Say how many trainings of the recipe failed where the others came far."""
+    constant, data = measured.trainer.constant, measured.trainer.data
     failed = [
         run
         for run in measured.runs
@@ -128,9 +128,11 @@ def _tell_luck(measured: MeasuredEffects) -> list[str]:
         return []
     low, high = format_loss(min(losses)), format_loss(max(losses))
     others = f"the best of the others came to {low}, the worst to {high}"
+    rows = "" if data.is_judged_on_training else " and other rows"
     return [
-        f"It depends on luck: of {len(measured.runs)} trainings, each with another start and other "
-        f"rows, {len(failed)} did no better than a constant answer, and {others}."
+        f"It depends on luck: of {len(measured.runs)} trainings, each with another start{rows}, "
+        f"{len(failed)} did no better than a constant answer, and "
+        f"{others if len(losses) > 1 else f'the other came to {low}'}."
     ]
 
 
