@@ -17,7 +17,8 @@ from lowloss.results import Trial, TrialState
 from service.store.earlier_jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.engine.plans import Plan
-from worker.search.gaussian import Surrogate
+from worker.search.gaussian import FittedSurrogate, Surrogate
+from worker.search.oracles.bayesian import MAX_BELIEVED, RANDOM_TRIALS
 from worker.search.plans import hyperparameters_of
 from worker.search.space import to_setting
 from worker.search.tuner import SearchTuner
@@ -255,6 +256,27 @@ def test_believing_a_trial_is_knowing_that_it_came_out_as_expected(open_search: 
     )
     # Its own place is better known now, and less is to be expected of it.
     assert believing.expected_improvement(x_ME)[0] < before.expected_improvement(x_ME)[0]
+
+
+def test_only_the_latest_of_many_open_trials_are_believed(
+    open_search: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = open_search(algorithm="bayesian", budget={"max_trials": 200})
+    plans = search.ask(100)
+    for plan in plans[:RANDOM_TRIALS]:
+        search.tell(plan.number, loss(plan))
+    believed: list[Any] = []
+    believing = FittedSurrogate.believing
+
+    def count(fitted: FittedSurrogate, x_E: Any) -> FittedSurrogate:
+        believed.append(x_E)
+        return believing(fitted, x_E)
+
+    monkeypatch.setattr(FittedSurrogate, "believing", count)
+    search.ask(1)
+
+    # And the one that was asked for.
+    assert len(believed) == MAX_BELIEVED + 1
 
 
 @pytest.mark.slow
