@@ -7,6 +7,7 @@ from service.store.crashes import MAX_IN_A_ROW
 from service.store.database import Database
 from service.store.schema import AttemptOutcome
 from tests.builders.store import a_claim, a_job, a_trial
+from tests.contract.test_checkpoints import a_running_trial, save, saved
 from tests.contract.test_full_disks import end_without_failure, read, waits_of
 
 LOST = AttemptOutcome.cluster_lost
@@ -40,6 +41,16 @@ def test_lost_cluster_is_counted_anew_after_an_attempt_that_ended_a_trial(
 
     assert read(database, job_id).state is JobState.queued
     assert waits_of(database, 2, LOST) == [2, 4]
+
+
+def test_running_trial_keeps_its_checkpoint_where_the_cluster_is_lost(database: Database) -> None:
+    fence = a_running_trial(database)
+    save(database, fence, epochs=5)
+
+    end_without_failure(database, fence, LOST)
+    a_claim(database)
+
+    assert saved(database, fence.job_id) == [(1, 0, 5)]
 
 
 def test_full_disks_and_lost_clusters_are_counted_apart(database: Database) -> None:
