@@ -156,7 +156,11 @@ class Settings(BaseSettings):
         ),
     ] = 5
     retry_seconds: Annotated[
-        float, Field(ge=0, description="First wait before a retry; it doubles with each failure.")
+        float,
+        Field(
+            ge=0,
+            description="First wait before a retry; it doubles with each failure or lost cluster.",
+        ),
     ] = 2.0
     full_disk_seconds: Annotated[
         float,

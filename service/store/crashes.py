@@ -20,8 +20,8 @@ MAX_CRASHES = 2
 and the blamed trials train alone afterwards."""
 PHASES_AFTER_SEARCH = ("confirm", "export", "diagnosis", "report")
 """Phases in which only what a model can do without, and its export, is computed."""
-MAX_FULL_DISKS = 8
-"""So many attempts in a row may lack room: with the default waits, that is two hours."""
+MAX_IN_A_ROW = 8
+"""So many attempts in a row may lack room on a disk, or lose their cluster."""
 MAX_SHOWN_ERROR = 200
 """Characters of an error that an event or a trial's reason holds; the attempt has all of it."""
 
@@ -96,13 +96,13 @@ def must_finish(session: Session, job: JobRow) -> bool:
     return job.best_trial is not None and (is_last or is_blamed)
 
 
-def count_full_disks(session: Session, job: JobRow) -> int:
-    """Return how many of a job's last attempts, one after the other, ended for want of room.
+def count_in_a_row(session: Session, job: JobRow, outcome: AttemptOutcome) -> int:
+    """Return how many of a job's last attempts, one after the other, ended with an outcome.
 
     One that ended a trial was progress: counting begins anew with it.
     """
     ended = (AttemptRow.job_id == job.id, AttemptRow.outcome.is_not(None))
-    is_other = AttemptRow.outcome != AttemptOutcome.disk_full
+    is_other = AttemptRow.outcome != outcome
     last_other = session.scalar(select(func.max(AttemptRow.number)).where(*ended, is_other))
     is_over = (TrialRow.job_id == job.id, TrialRow.state != TrialState.running)
     last_progress = session.scalar(select(func.max(TrialRow.attempt)).where(*is_over))

@@ -24,10 +24,10 @@ from lowloss.errors import LeaseLost
 from lowloss.results import JobState, Requested
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from service.store.crashes import (
-    MAX_FULL_DISKS,
+    MAX_IN_A_ROW,
     blame_trials,
     count_failure,
-    count_full_disks,
+    count_in_a_row,
     must_finish,
     shorten_error,
 )
@@ -312,19 +312,25 @@ def retry_job(
     _retry(session, job, outcome, error=error, retry_seconds=retry_seconds)
 
 
-def wait_for_room(
-    session: Session, fence: Fence, *, error: str, advice: str, wait_seconds: float
+def retry_without_failure(
+    session: Session,
+    fence: Fence,
+    outcome: AttemptOutcome,
+    *,
+    error: str,
+    advice: str,
+    wait_seconds: float,
 ) -> None:
-    """Return a job to the queue whose worker had no room for its files.
+    """Queue a job again whose worker had no room for its files, or lost its cluster.
 
-    That is no failure, and each wait is twice the last one. After MAX_FULL_DISKS such attempts in a
-    row the job fails, and its error ends with `advice`. A pause comes first, and so does a cancel
-    of a job that has nothing to export.
+    That is no failure, and each wait is twice the last one. After MAX_IN_A_ROW attempts in a row
+    with this outcome, none of which ended a trial, the job fails, and its error ends with `advice`.
+    A pause comes first, and so does a cancel of a job that has nothing to export.
     """
-    job, outcome = hold_fence(session, fence), AttemptOutcome.disk_full
-    count = 1 + count_full_disks(session, job)
+    job = hold_fence(session, fence)
+    count = 1 + count_in_a_row(session, job, outcome)
     is_paused = job.requested == Requested.pause
-    if count >= MAX_FULL_DISKS and not is_paused and not _ends_by_cancel(job):
+    if count >= MAX_IN_A_ROW and not is_paused and not _ends_by_cancel(job):
         error = f"{error}; this happened {count} times in a row: {advice}"
         end_lease(session, job, outcome, error=error)
         _fail_job(session, job, outcome)

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from tests.builders.engines import a_cohort_engine
-from tests.builders.processes import free_port, wait_for
+from tests.builders.processes import wait_for
 from tests.builders.trainings import a_plan, run, some_arrays, some_plans
 from tests.cluster.processes import list_actors
 from worker.engine.arrays import Arrays, Loss
@@ -23,8 +22,6 @@ from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint, next_plans_from
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.execution.executor import NoActorsError
-from worker.jobs.main import end_of_error
-from worker.progress.protocol import Ending
 
 OWN_PROGRAMS = Reach(1, 1, OPTIONS)
 """Every plan's program is its own, whoever trains what before it."""
@@ -308,54 +305,6 @@ def test_job_has_as_many_actors_as_it_asks_for_until_the_release(executor: Any) 
         counts.append(len(list_actors()))
 
     assert counts == [1, 2]
-
-
-def test_head_that_stands_still_for_a_while_is_waited_for(cluster: Any, executor: Any) -> None:
-    from worker.execution.ray.head import Head
-
-    (gcs,) = cluster.head_node.all_processes["gcs_server"]
-    process = psutil.Process(gcs.process.pid)
-    said, losses = list[str | None](), list[str]()
-    head = Head(on_silence=said.append, on_loss=losses.append)
-
-    process.suspend()
-    try:
-        wait_for(lambda: said or None, seconds=20, what="its silence")
-    finally:
-        process.resume()
-    wait_for(lambda: len(said) > 1 or None, seconds=20, what="its answer")
-    head.close()
-
-    assert said == [f"the Ray cluster at {cluster.address}: its head does not answer", None]
-    assert losses == []
-
-
-def test_head_that_is_gone_is_not_waited_for_where_its_address_is_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from worker.execution.ray.executor import find_head
-
-    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port()}")
-
-    with pytest.raises(ConnectionError, match="there is no Ray cluster at"):
-        find_head("auto")
-
-
-def test_errors_while_the_head_is_silent_are_no_crashes(
-    executor: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ray.exceptions import LocalRayletDiedError
-
-    error = OSError("broken pipe")
-    before = end_of_error(error, executor)
-    of_node = end_of_error(LocalRayletDiedError(), executor)
-    monkeypatch.setattr(executor._head, "silence", "its head does not answer")
-    silent = end_of_error(error, executor)
-
-    assert before.ending is Ending.crashed
-    assert of_node.ending is Ending.cluster_lost
-    said = "its head does not answer: broken pipe"
-    assert (silent.ending, silent.error) == (Ending.cluster_lost, said)
 
 
 def test_run_without_room_says_what_it_waits_for_and_ends(

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import select, update
 
 from lowloss.results import Job, JobState
-from service.store.crashes import MAX_FULL_DISKS
+from service.store.crashes import MAX_IN_A_ROW
 from service.store.database import Database, Session, utc_now
 from service.store.jobs import get_job
-from service.store.queue import Fence, release_job, wait_for_room
+from service.store.queue import Fence, release_job, retry_without_failure
 from service.store.requests import cancel_job, pause_job
-from service.store.schema import JobRow
+from service.store.schema import AttemptOutcome, JobRow
 from tests.builders.store import a_claim, a_job, a_trial
 
 FIRST_WAIT = 1000.0
@@ -25,10 +25,19 @@ def read(database: Database, job_id: str) -> Job:
         return get_job(session, job_id)
 
 
-def end_for_want_of_room(database: Database, fence: Fence) -> float:
+def end_without_failure(
+    database: Database, fence: Fence, outcome: AttemptOutcome = AttemptOutcome.disk_full
+) -> float:
     """End an attempt; answers how long the job waits then, and makes it wait no longer."""
     with database.transaction() as session:
-        wait_for_room(session, fence, error="no room", advice="find some", wait_seconds=FIRST_WAIT)
+        retry_without_failure(
+            session,
+            fence,
+            outcome,
+            error="no room",
+            advice="find some",
+            wait_seconds=FIRST_WAIT,
+        )
         now, available_at = session.execute(
             select(utc_now(), JobRow.available_at).where(JobRow.id == fence.job_id)
         ).one()
@@ -37,9 +46,12 @@ def end_for_want_of_room(database: Database, fence: Fence) -> float:
     return wait.total_seconds()
 
 
-def waits_of(database: Database, count: int) -> list[int]:
-    """How long a job waits after so many attempts without room, in first waits."""
-    waits = [end_for_want_of_room(database, a_claim(database).fence) for _ in range(count)]
+def waits_of(
+    database: Database, count: int, outcome: AttemptOutcome = AttemptOutcome.disk_full
+) -> list[int]:
+    """How long a job waits after so many attempts with an outcome, in first waits."""
+    fences = (a_claim(database).fence for _ in range(count))
+    waits = [end_without_failure(database, fence, outcome) for fence in fences]
     return [round(wait / FIRST_WAIT) for wait in waits]
 
 
@@ -69,19 +81,19 @@ def test_attempt_that_ended_a_trial_begins_the_count_anew(database: Database) ->
     fence = a_claim(database).fence
     a_trial(database, fence, 1)
 
-    assert round(end_for_want_of_room(database, fence) / FIRST_WAIT) == 1
+    assert round(end_without_failure(database, fence) / FIRST_WAIT) == 1
     assert waits_of(database, 2) == [2, 4]
 
 
 def test_job_fails_after_the_last_and_says_what_to_do(database: Database) -> None:
     job_id = a_job(database)
 
-    waits_of(database, MAX_FULL_DISKS)
+    waits_of(database, MAX_IN_A_ROW)
 
     job = read(database, job_id)
     assert (job.state, job.reason, job.failures) == (JobState.failed, "disk_full", 0)
     assert job.errors[-1].error == "no room; this happened 8 times in a row: find some"
-    assert job.attempt == MAX_FULL_DISKS
+    assert job.attempt == MAX_IN_A_ROW
 
 
 @pytest.mark.parametrize(
@@ -93,11 +105,11 @@ def test_what_users_ask_comes_before_the_last_failure(
     database: Database, request_it: Callable[[Session, str], None], state: JobState
 ) -> None:
     job_id = a_job(database)
-    waits_of(database, MAX_FULL_DISKS - 1)
+    waits_of(database, MAX_IN_A_ROW - 1)
     fence = a_claim(database).fence
     with database.transaction() as session:
         request_it(session, job_id)
 
-    end_for_want_of_room(database, fence)
+    end_without_failure(database, fence)
 
     assert read(database, job_id).state is state

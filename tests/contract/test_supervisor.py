@@ -15,7 +15,7 @@ import pytest
 from lowloss.errors import NotReady
 from lowloss.results import JobState, TrialState
 from service.settings import Settings
-from service.store.crashes import MAX_FULL_DISKS, list_blamed
+from service.store.crashes import MAX_IN_A_ROW, list_blamed
 from service.store.database import Database
 from service.store.queue import Fence, release_job
 from service.store.requests import cancel_job, pause_job
@@ -251,7 +251,7 @@ def test_job_that_never_has_room_fails_and_says_what_to_do(sqlite_database: Data
     with working(sqlite_database, full, full_disk_seconds=0.001):
         job = wait_for_state(sqlite_database, job_id, JobState.failed)
 
-    assert (job.reason, job.attempt, job.failures) == ("disk_full", MAX_FULL_DISKS, 0)
+    assert (job.reason, job.attempt, job.failures) == ("disk_full", MAX_IN_A_ROW, 0)
     last = job.errors[-1].error or ""
     assert "no room for temporary files; this happened 8 times in a row: give" in last
     assert "TMPDIR" in last

@@ -56,9 +56,9 @@ class Executor(Protocol):
         """Count the machines that have trained since the last release."""
 
     def explain_loss(self, error: Exception) -> str | None:
-        """Return why where it trains is lost, if an error came of that: a job can go on elsewhere.
+        """Return why the cluster is lost if that caused an error, else None.
 
-        This process cannot use it any more.
+        This process cannot use the executor any more then; the job can go on in another one.
         """
 
     def release(self) -> None:

@@ -37,7 +37,9 @@ from worker.progress.reporter import JobCancelled, JobSuspended, Reporter
 
 log = logging.getLogger(__name__)
 
-RECONNECT_SECONDS = 5.0
+RECONNECT_SECONDS = 3.0
+"""Ray asks a head that stands still for 40 s (2.60); with this, a child is silent for less than the
+LOWLOSS_HANG_SECONDS after which its supervisor ends it."""
 NO_ROOM = "the worker has no room for temporary files (TMPDIR)"
 
 
@@ -56,9 +58,9 @@ def main() -> None:
     for fence in channel.jobs():
         with logging_about(job=fence.job_id, attempt=fence.attempt):
             ended = run_safely(database, fence, channel, resources)
-            channel.ended(ended)
             if ended.ending is Ending.cluster_lost:
-                os._exit(1)
+                leave_cluster(channel, str(ended.error))
+            channel.ended(ended)
             executor.release()
 
 
@@ -95,12 +97,11 @@ def make_executor(settings: Settings, channel: Channel) -> Executor:
 
 
 def leave_cluster(channel: Channel, error: str) -> NoReturn:
-    """End this process, whatever its job waits for: only another one can connect anew.
-
-    Where it has no job it takes none any more.
-    """
+    """Say that the cluster is lost, and end this process, with or without a job."""
     log.warning("%s", error)
     channel.ended(Ended(Ending.cluster_lost, error=error))
+    # Only a new process can connect anew. The job's thread may be in a call of Ray (2.60) that
+    # returns only once the head answers, and is not waited for.
     os._exit(1)
 
 

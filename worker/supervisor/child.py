@@ -138,11 +138,12 @@ class Child:
     def wait_until_ready(self, seconds: float) -> bool:
         """Return whether it is ready for a job, after listening for `seconds` at most.
 
-        One whose cluster does not answer is not.
+        One whose cluster does not answer, or is lost, is not.
         """
         is_ready = self.is_ready and self._silence is None
         self._listen(0 if is_ready else seconds)
-        return self.is_ready and self._silence is None and self.is_alive
+        has_cluster = self._silence is None and not self.has_lost_cluster
+        return self.is_ready and has_cluster and self.is_alive
 
     def run(self, fence: Fence) -> None:
         """Hand it a claimed job."""
@@ -171,9 +172,14 @@ class Child:
         self._listen(0)  # its last words, where it died right after them
         if self._ended:
             return self._ended.popleft()
-        cause = _cause_of_death(self.process.returncode)
+        return self.explain_death(_cause_of_death(self.process.returncode))
+
+    def explain_death(self, cause: str) -> Ended:
+        """Return how the job of a child ends that died, or hung so that it is to be ended.
+
+        Ray's calls wait for a head that is away, and Ray ends processes that have none: no failure.
+        """
         if silence := self._silence or self._find_silence():
-            # Ray ends processes whose head is away.
             return Ended(Ending.cluster_lost, error=f"{silence}; {cause}")
         return Ended(Ending.died, error=cause)
 
@@ -246,9 +252,8 @@ class Child:
             self._waits_for = None
             ended = Ended(Ending(end["ending"]), end["reason"], end["error"])
             self._ended.append(ended)
-            if ended.ending is Ending.cluster_lost:
-                # It may have said so before it had a job: it takes none any more.
-                self._silence, self.has_lost_cluster = ended.error, True
+            # It may say so before it has a job: it takes none any more.
+            self.has_lost_cluster |= ended.ending is Ending.cluster_lost
 
 
 def _cause_of_death(code: int) -> str:

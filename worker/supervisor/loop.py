@@ -32,7 +32,7 @@ from service.store.queue import (
     release_job,
     renew_lease,
     retry_job,
-    wait_for_room,
+    retry_without_failure,
 )
 from service.store.schema import AttemptOutcome
 from service.store.workers import Activity, remove_dead_worker
@@ -47,6 +47,14 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 """How long the supervisor waits for a word of its child before it looks around."""
+FULL_DISK_ADVICE = (
+    "give the worker's temporary files (TMPDIR) a disk with more room than there is in "
+    f"{tempfile.gettempdir()}, or start a worker elsewhere, and submit the job again"
+)
+LOST_CLUSTER_ADVICE = (
+    "look at the logs of the cluster's head (/tmp/ray/session_latest/logs) and at its memory: the "
+    "job may be what ends it; submit it again with fewer actors (needs.actors) or smaller networks"
+)
 
 
 @dataclass
@@ -197,13 +205,13 @@ class Supervisor:
             return Ended(Ending.stopped)
         if child.silent_seconds > self.settings.silence_seconds:
             error = f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
-            return Ended(Ending.died, error=error)
+            return child.explain_death(error)
         if child.measure_idle_seconds() > self.settings.hang_seconds:
             error = (
                 "the worker's child hung: it gave no sign of life and used almost no processor "
                 f"time for {self.settings.hang_seconds:.0f} s"
             )
-            return Ended(Ending.died, error=error)
+            return child.explain_death(error)
         if child.memory_bytes > self._job_bytes:
             error = (
                 f"the job took more than {format_bytes(self._job_bytes)} of memory: make its "
@@ -257,14 +265,14 @@ class Supervisor:
                 finish_job(session, fence, state=JobState.failed, reason=reason, error=ended.error)
             case Ending.paused:
                 pause_running_job(session, fence)
-            case Ending.stopped | Ending.cluster_full | Ending.cluster_lost:
+            case Ending.stopped | Ending.cluster_full:
                 self._release(session, fence, ended)
             case Ending.overdue:
                 self._settle_overdue(session, claim, ended)
             case Ending.crashed | Ending.died:
                 self._retry(session, claim, ended, AttemptOutcome.crashed)
-            case Ending.disk_full:
-                self._settle_full_disk(session, fence, ended)
+            case Ending.disk_full | Ending.cluster_lost:
+                self._retry_without_failure(session, fence, ended)
             case Ending.lease_lost:
                 raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
             case never:
@@ -286,14 +294,15 @@ class Supervisor:
         state, error = JobState.failed, ended.error
         finish_job(session, claim.fence, state=state, reason=reason, error=error)
 
-    def _settle_full_disk(self, session: Session, fence: Fence, ended: Ended) -> None:
-        advice = (
-            "give the worker's temporary files (TMPDIR) a disk with more room than there is in "
-            f"{tempfile.gettempdir()}, or start a worker elsewhere, and submit the job again"
+    def _retry_without_failure(self, session: Session, fence: Fence, ended: Ended) -> None:
+        wait, advice = self.settings.retry_seconds, LOST_CLUSTER_ADVICE
+        if ended.ending is Ending.disk_full:
+            wait, advice = self.settings.full_disk_seconds, FULL_DISK_ADVICE
+        outcome = AttemptOutcome(ended.ending)
+        error = ended.error or outcome.value
+        retry_without_failure(
+            session, fence, outcome, error=error, advice=advice, wait_seconds=wait
         )
-        error = ended.error or "the worker has no room for its files"
-        wait = self.settings.full_disk_seconds
-        wait_for_room(session, fence, error=error, advice=advice, wait_seconds=wait)
 
     def _retry(self, session: Session, claim: Claim, ended: Ended, outcome: AttemptOutcome) -> None:
         retry_job(

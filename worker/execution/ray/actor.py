@@ -57,7 +57,9 @@ class TrainingActor:
         self._conversation = Conversation(Order(), lambda: 0.0)
         self._run = self._run_to_leave = 0
         # Who would end it is lost with the head; its node ends itself a minute later (Ray 2.60).
-        self._head = Head(on_silence=lambda _: None, on_loss=lambda _: os._exit(1))
+        self._head = Head(
+            on_silence=lambda _: None, on_loss=lambda _: os._exit(1), asks_for_own_node=True
+        )
 
     def find_node(self) -> str:
         """Return the node that it is on."""

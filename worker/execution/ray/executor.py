@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import ray
 from ray._private.services import canonicalize_bootstrap_address
-from ray.exceptions import LocalRayletDiedError
+from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
+from ray.exceptions import LocalRayletDiedError, RayError
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
@@ -53,7 +54,13 @@ class RayExecutor:
         except ConnectionError as error:
             # Ray's own advice is about its command line.
             raise ConnectionError(NO_NODE) from error
-        self._head = Head(on_silence=on_silence, on_loss=on_loss)
+        try:
+            self._head = Head(on_silence=on_silence, on_loss=on_loss)
+        except RayError as error:
+            # This process cannot leave and connect again: `ray.shutdown` waits for the head (2.60).
+            loss = f"the Ray cluster at {address} is lost: its head does not answer: {error}"
+            on_loss(loss)
+            raise ConnectionError(loss) from error
         self._pool = ActorPool(self._head, cores, max_actors, on_waiting)
         self._engines = 0
 
@@ -96,10 +103,10 @@ class RayExecutor:
         return len(self._pool.nodes)
 
     def explain_loss(self, error: Exception) -> str | None:
-        """Return why the cluster is lost, if an error came of that."""
+        """Return why the cluster is lost if that caused an error, else None."""
         if isinstance(error, LocalRayletDiedError):
             return f"the Ray cluster at {self._head.address} is lost: this machine's node died"
-        return self._head.silence
+        return self._head.explain_loss()
 
     def release(self) -> None:
         """End the actors: other workers may need their cores."""
@@ -115,8 +122,8 @@ class RayExecutor:
 def find_head(address: str) -> str:
     """Return the address of a cluster's head; `auto` is that of the node that this machine is.
 
-    Raise ConnectionError where nobody listens there: Ray would try for a minute, and end this
-    process then (2.60).
+    Raise ConnectionError where nobody listens there, or answers in 40 s: `ray.init` would try for
+    longer, and end this process then (2.60).
     """
     head: str | None = canonicalize_bootstrap_address(address) if address == "auto" else address
     if head is None:
@@ -126,6 +133,7 @@ def find_head(address: str) -> str:
         return head
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
+        GcsClient(address=head)
+    except (OSError, RayError) as error:
         raise ConnectionError(f"there is no Ray cluster at {head}: {error}") from error
     return head

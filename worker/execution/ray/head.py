@@ -16,6 +16,7 @@ from ray import NodeID
 # What `ray health-check` asks a head with; nothing public has time limits.
 from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
 from ray.core.generated.gcs_pb2 import GcsNodeInfo
+from ray.core.generated.gcs_service_pb2 import GetAllNodeInfoRequest
 from ray.exceptions import RayError
 
 ASK_SECONDS, ANSWER_SECONDS = 1.0, 2.0
@@ -29,30 +30,45 @@ OTHER_HEAD = "WrongClusterID"
 class Head:
     """The head that this process, a driver or an actor, is connected to.
 
-    A thread of its own asks it every second. `on_silence` hears, in words, that it does not answer,
-    and None once it does again. `on_loss` hears, once, that it will not: it was silent for long,
-    knows this process's node no more, or another one is in its place. `silence` has the words that
-    `on_silence` heard last.
+    A thread of its own asks it every second: for all nodes, or for that of this process alone where
+    it `asks_for_own_node`. `on_silence` hears, in words, that it does not answer, and None once it
+    does again. `on_loss` hears, once, that it will not: it was silent for long, knows this
+    process's node no more, or another one is in its place.
     """
 
     def __init__(
-        self, *, on_silence: Callable[[str | None], None], on_loss: Callable[[str], None]
+        self,
+        *,
+        on_silence: Callable[[str | None], None],
+        on_loss: Callable[[str], None],
+        asks_for_own_node: bool = False,
     ) -> None:
+        """Ask for the first time; raise RayError where the head does not answer."""
         context = ray.get_runtime_context()
         self.address: str = context.gcs_address
         self._node = NodeID.from_hex(context.get_node_id())
         self._client = GcsClient(address=self.address)
         self._on_silence, self._on_loss = on_silence, on_loss
+        # Actors on N nodes that ask for all of them would get N² nodes a second.
+        own = GetAllNodeInfoRequest.NodeSelector(node_id=self._node.binary())
+        self._selectors = [own] if asks_for_own_node else None
         self._nodes = self._list_nodes()
         self._answered_at = time.monotonic()
         self._is_closed = threading.Event()
-        self.silence: str | None = None
+        self._silence: str | None = None
         threading.Thread(target=self._watch, name="head", daemon=True).start()
 
     @property
     def cores_of_nodes(self) -> list[float]:
-        """The cores of each node that is alive, as of the last answer."""
+        """The cores of each node that is alive and asked for, as of the last answer."""
         return [node.resources_total.get("CPU", 0.0) for node in self._nodes.values()]
+
+    def explain_loss(self) -> str | None:
+        """Ask once, and return why the cluster is lost, or that its head is silent; else None."""
+        try:
+            return self._ask()
+        except RayError:
+            return self._silence_in_words
 
     def close(self) -> None:
         """Ask no more."""
@@ -60,34 +76,53 @@ class Head:
 
     def _watch(self) -> None:
         while not self._is_closed.wait(ASK_SECONDS):
-            loss = self._ask()
+            try:
+                loss = self._ask()
+            except RayError:
+                loss = self._note_silence()
+            else:
+                self._answered_at = time.monotonic()
+                self._say_silence(None)
             if loss is not None and not self._is_closed.is_set():
-                self._on_loss(f"the Ray cluster at {self.address} is lost: {loss}")
+                self._on_loss(loss)
                 return
 
     def _ask(self) -> str | None:
-        """Ask once, and return why the cluster is lost, if it is."""
+        """Return why the cluster is lost, else None; raise RayError where the head is silent."""
         try:
             self._nodes = self._list_nodes()
         except RayError as error:
-            if OTHER_HEAD in str(error):
-                return "another head is in the place of its own"
-            silent_s = time.monotonic() - self._answered_at
-            if silent_s > LOST_SECONDS:
-                return f"its head did not answer for {silent_s:.0f} s"
-            self._say_silence(f"the Ray cluster at {self.address}: its head does not answer")
+            if OTHER_HEAD not in str(error):
+                raise
+            return self._loss_in_words("another head is in the place of its own")
+        if self._node in self._nodes:
             return None
-        self._answered_at = time.monotonic()
-        self._say_silence(None)
-        return None if self._node in self._nodes else "its head knows this machine's node no more"
+        return self._loss_in_words("its head knows this machine's node no more")
+
+    def _note_silence(self) -> str | None:
+        """Say that the head is silent; return why the cluster is lost once it was so for long."""
+        silent_s = time.monotonic() - self._answered_at
+        if silent_s > LOST_SECONDS:
+            return self._loss_in_words(f"its head did not answer for {silent_s:.0f} s")
+        self._say_silence(self._silence_in_words)
+        return None
 
     def _say_silence(self, silence: str | None) -> None:
-        if silence != self.silence:
-            self.silence = silence
+        if silence != self._silence:
+            self._silence = silence
             self._on_silence(silence)
+
+    @property
+    def _silence_in_words(self) -> str:
+        return f"the Ray cluster at {self.address}: its head does not answer"
+
+    def _loss_in_words(self, cause: str) -> str:
+        return f"the Ray cluster at {self.address} is lost: {cause}"
 
     def _list_nodes(self) -> dict[NodeID, GcsNodeInfo]:
         nodes: dict[NodeID, GcsNodeInfo] = self._client.get_all_node_info(
-            timeout=ANSWER_SECONDS, state_filter=GcsNodeInfo.GcsNodeState.ALIVE
+            timeout=ANSWER_SECONDS,
+            node_selectors=self._selectors,
+            state_filter=GcsNodeInfo.GcsNodeState.ALIVE,
         )
         return nodes
