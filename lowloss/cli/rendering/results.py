@@ -46,12 +46,12 @@ def describe_progress(job: Job) -> str:
     """Describe a job's progress in one line."""
     progress = job.progress
     if job.kind is JobKind.diagnosis:
-        limit = format_duration(job.spec.budget.max_seconds)
+        limit_s = job.spec.budget.max_seconds
         trained = counted(job.outcome.trainings, "network") if job.outcome.trainings else ""
         # The limit is of trainings alone, and is extended until the strongest suspects are tried.
-        is_longer = progress.seconds > job.spec.budget.max_seconds
+        is_longer = limit_s is not None and progress.seconds > limit_s
         relation = "longer than" if is_longer else "of about"
-        text = f"{format_duration(progress.seconds)} {relation} {limit}"
+        text = f"{format_duration(progress.seconds)} {relation} {format_duration(limit_s)}"
         return f"{text}  {trained} trained" if trained else text
     best = (
         f"best {job.search.objective} {format_number(job.best.score)}"
