@@ -45,8 +45,16 @@ class ServerProcess:
         return connection
 
     def count_descriptors(self) -> int:
-        """How many files and sockets the process has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        """How many files and sockets the process has open, its connections to SQLite left out.
+
+        How many of these a pool keeps depends on how many requests came at the same moment.
+        """
+        return sum(".sqlite3" not in link for link in self._list_links())
+
+    def _list_links(self) -> Iterator[str]:
+        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                yield os.readlink(descriptor)
 
     def processor_seconds(self) -> float:
         """The processor time that all its threads have used; see clock_getcpuclockid(3)."""

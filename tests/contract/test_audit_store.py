@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import update
 
 from service.store.audit import NewEntry, delete_old_entries, list_entries, record_entry
@@ -17,6 +19,11 @@ def test_entries_are_listed_newest_first_of_one_project_or_of_all(database: Data
     for number, project in enumerate(("default", "vision", "default")):
         with database.transaction() as session:
             record_entry(session, an_entry(project, f"/v1/jobs/{number}"))
+            # SQLite tells times apart by milliseconds.
+            at = datetime(2026, 1, 1 + number, tzinfo=UTC)
+            session.execute(
+                update(AuditRow).where(AuditRow.path == f"/v1/jobs/{number}").values(at=at)
+            )
 
     with database.reading() as session:
         first = list_entries(session, project=None, cursor=None, limit=2)

@@ -22,7 +22,8 @@ LOST_AT_FIRST = """
 if not os.path.exists(PATH):
     open(PATH, 'w').close()
     lost = {'ending': 'cluster_lost', 'reason': None, 'error': 'lost'}
-    print(json.dumps({'ready': True}), json.dumps({'ended': lost}), sep='\\n', flush=True)
+    lines = json.dumps({'ready': True}), json.dumps({'ended': lost}), ''
+    os.write(1, '\\n'.join(lines).encode())  # At once: no job is claimed between them.
     sys.exit(sys.stdin.read())
 say(ready=True)"""
 CLUSTER_COMES = "say(waits_for='its cluster'); time.sleep(1); say(waits_for=None); say(ready=True)"
