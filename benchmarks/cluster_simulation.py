@@ -35,8 +35,9 @@ from worker.search.tuner import SearchTuner
 from worker.trials.loop import SearchLoop
 
 ROWS, RECORDED_TRIALS = 16_000, 60
-TRIALS, CORES, SCALES = 2_000, (10, 100, 1_000), (1, 10, 100)
-"""A scale of 10 is a table on which an epoch takes ten times as long as in the recording."""
+TRIALS = 2_000
+CORES_AND_SCALES = ((10, 1), (100, 100), (1_000, 100))
+"""A scale of 100 is a table on which an epoch takes a hundred times as long as in the recording."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ def main() -> None:
         recording = record(folder)
         print(f"an epoch {recording.epoch_s:.4f} s, a compile {recording.compile_s:.2f} s")
 
-        for scale, cores in itertools.product(SCALES, CORES):
+        for cores, scale in CORES_AND_SCALES:
             result = simulate(recording, folder, cores=cores, scale=scale)
             print(json.dumps(result), flush=True)
 
