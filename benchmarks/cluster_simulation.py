@@ -2,7 +2,8 @@
 
 Oracle, pruning, scores and store are the real ones, and the time that they take in the driver is
 measured. Only trainings are not: each is one that a real search recorded, and takes its seconds on
-the clock of the simulation. A core trains one trial at a time, and compiles what it has not met.
+the clock of the simulation. A core has as many open trials as an actor of one core, which take
+turns between the looks at them, and compiles what it has not met.
 """
 
 from __future__ import annotations

@@ -77,6 +77,8 @@ SCARCE_SPREAD = Threshold(0.4, "deviation of the loss between draws over its mea
 MIN_FALL = Threshold(0.04, "relative loss that the second half takes off, at least", TUNED)
 BALANCED_GAIN = Threshold(0.05, "balanced error that class weights take off, at least", TUNED)
 BALANCED_SHARE = Threshold(0.15, "share of the balanced error that they take off", TUNED)
+MAX_CODED_CLASSES = Threshold(10, "whole numbers of a target that may be classes", CHOSEN)
+ROWS_OF_CLASS = Threshold(4, "rows of each of them, on average, at least", CHOSEN)
 
 # Checks of the recipe.
 UNREACHABLE = Threshold(0.02, "share of targets that the output cannot reach", TUNED)
@@ -125,6 +127,7 @@ EXPLODED = Threshold(1e3, "first loss over a constant answer's", RULES)
 
 # The chain of remedies.
 HOPELESS = Threshold(1e3, "times a constant answer's loss: as bad as no loss", CHOSEN)
+FAR_BELOW = Threshold(0.5, "times its loss: a training that shows what can be learned", CHOSEN)
 MIN_GAIN = Threshold(0.02, "share of a constant answer's loss that matters", TUNED)
 MIN_SHARE = Threshold(0.09, "share of the recipe's own loss that matters", TUNED)
 UNSUSPECTED = Threshold(1.5, "times that, where no check named the cause", TUNED)

@@ -48,8 +48,8 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.2
 """How long the supervisor waits for a word of its child before it looks around."""
 FULL_DISK_ADVICE = (
-    "give the worker's temporary files (TMPDIR) a disk with more room than there is in "
-    f"{tempfile.gettempdir()}, or start a worker elsewhere, and submit the job again"
+    "give the worker's temporary files (TMPDIR) a disk with more room than there is in {folder}, "
+    "or start a worker elsewhere, and submit the job again"
 )
 LOST_CLUSTER_ADVICE = (
     "look at the logs of the cluster's head (/tmp/ray/session_latest/logs) and at its memory: the "
@@ -282,7 +282,7 @@ class Supervisor:
         if ended.ending is Ending.stopped:
             release_job(session, fence)
             return
-        outcome, wait = AttemptOutcome(ended.ending), self.settings.retry_seconds
+        outcome, wait = AttemptOutcome.cluster_full, self.settings.retry_seconds
         release_job(session, fence, outcome, error=ended.error, wait_seconds=wait)
 
     def _settle_overdue(self, session: Session, claim: Claim, ended: Ended) -> None:
@@ -297,7 +297,8 @@ class Supervisor:
     def _retry_without_failure(self, session: Session, fence: Fence, ended: Ended) -> None:
         wait, advice = self.settings.retry_seconds, LOST_CLUSTER_ADVICE
         if ended.ending is Ending.disk_full:
-            wait, advice = self.settings.full_disk_seconds, FULL_DISK_ADVICE
+            wait = self.settings.full_disk_seconds
+            advice = FULL_DISK_ADVICE.format(folder=tempfile.gettempdir())
         outcome = AttemptOutcome(ended.ending)
         error = ended.error or outcome.value
         retry_without_failure(

@@ -29,6 +29,7 @@ from worker.diagnosis.findings.data_causes import (
 from worker.diagnosis.findings.findings import build_findings, diff_recipes
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.findings.verdict import write_verdict
+from worker.diagnosis.thresholds import MAX_CODED_CLASSES, ROWS_OF_CLASS
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import multiple_of_constant
 from worker.diagnosis.training.peers import estimate_noise_floor
@@ -36,8 +37,6 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant, fit_target_scaling, select_rows
 
 MAX_LISTED = 3
-MAX_CODED_CLASSES, ROWS_OF_CLASS = 10, 4
-"""So few whole numbers, with so many rows each, may be classes."""
 
 
 def build_diagnosis(

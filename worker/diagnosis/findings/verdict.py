@@ -17,12 +17,10 @@ from lowloss.wording import (
 from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import ALTERNATIVE, MeasuredEffects
-from worker.diagnosis.thresholds import MAJOR_SHARE
+from worker.diagnosis.thresholds import FAR_BELOW, MAJOR_SHARE
 from worker.diagnosis.training.data import MISSING
 
 MAX_LISTED = 3
-FAR_BELOW = 0.5
-"""A training of so much of a constant answer's loss, or less, shows that the recipe can learn."""
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
 
 
