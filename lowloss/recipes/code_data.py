@@ -13,7 +13,7 @@ _SCALERS = {
 }
 _NUMPY = "import numpy as np"
 _PIECEWISE = (
-    "bins = max(1, min(16, len(x_train) // 20))",
+    "bins = max(1, min(16, len(x_train) // 20, 4096 // x.shape[1]))",
     "shares = np.linspace(0, 1, bins + 1)",
     'ends = [np.unique(np.nanquantile(column, shares, method="nearest")) for column in x_train.T]',
     "",
@@ -120,12 +120,31 @@ def feature_scaling(recipe: Recipe, *, numbers: str = "") -> Section:
     )
 
 
-def feature_transforms(recipe: Recipe, *, numbers: str) -> tuple[Section, Section]:
-    """Return the lines that scale the features and those that impute them, in their order."""
+def feature_transforms(
+    recipe: Recipe, predicted: PredictedTargets, *, numbers: str
+) -> tuple[Section, Section, Section]:
+    """Return the lines that scale the features, impute and select them, in their order."""
     scaling = feature_scaling(recipe, numbers=numbers)
-    imputing = imputation(recipe)
-    # A missing number has come nowhere in any bin: it needs a value first.
-    return (imputing, scaling) if recipe.scale_features == "piecewise" else (scaling, imputing)
+    imputing, selecting = imputation(recipe), selection(recipe, predicted)
+    if recipe.scale_features == "piecewise":
+        # A missing number has come nowhere in any bin: it needs a value first.
+        return imputing, selecting, scaling
+    return scaling, imputing, selecting
+
+
+def selection(recipe: Recipe, predicted: PredictedTargets) -> Section:
+    """Return the lines that keep the inputs which tell most of the target."""
+    if recipe.select_features is None:
+        return Section()
+    score = "f_regression" if predicted.is_of_numbers else "f_classif"
+    return Section(
+        (
+            f"kept = min({recipe.select_features}, x_train.shape[1])",
+            f"selector = SelectKBest({score}, k=kept).fit(x_train, y_train)",
+            _format_transforms(recipe, "x", "selector", "{}"),
+        ),
+        (f"from sklearn.feature_selection import SelectKBest, {score}",),
+    )
 
 
 def imputation(recipe: Recipe) -> Section:
@@ -197,13 +216,14 @@ def labels(recipe: Recipe, predicted: PredictedTargets) -> Section:
 def prediction(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return a `predict` function from raw rows, where they or the predictions are transformed."""
     imputing = ["imputer.transform(x)"] if recipe.missing == "mean" else []
+    selecting = ["selector.transform(x)"] if recipe.select_features is not None else []
     match recipe.scale_features:
         case "none":
-            steps = imputing
+            steps = [*imputing, *selecting]
         case "piecewise":
-            steps = [*imputing, "piecewise(x)"]
+            steps = [*imputing, *selecting, "piecewise(x)"]
         case _:
-            steps = ["x_scaler.transform(x)", *imputing]
+            steps = ["x_scaler.transform(x)", *imputing, *selecting]
     lines = [f"    x = {step}" for step in steps]
     if recipe.exclude:
         lines.insert(0, "    x = x[:, [name not in excluded for name in columns]]")

@@ -33,7 +33,9 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
     sections = [
         reading(recipe, table),
         data.split(read),
-        *data.feature_transforms(read, numbers="len(NUMBERS)" if seen.categories else ""),
+        *data.feature_transforms(
+            read, predicted, numbers="len(NUMBERS)" if seen.categories else ""
+        ),
         data.target_scaling(read, predicted),
         data.class_weights(read, predicted),
         data.labels(read, predicted),
@@ -77,6 +79,7 @@ def change_code(before: Recipe, after: Recipe, predicted: PredictedTargets) -> s
             data.split(after) if data.split(before) != data.split(after) else Section(),
             changed(_scaled_features, "Feed the features as they are: leave the scaler out."),
             changed(data.imputation, "Leave missing numbers as they are."),
+            changed(lambda r: data.selection(r, predicted), "Feed all inputs: select none."),
             changed(lambda r: _scaled_target(r, predicted), "Train on the target as it is."),
             changed(lambda r: data.label_encoding(r, predicted), "Feed the labels as they are."),
             changed(lambda r: data.class_weights(r, predicted), "Weigh all rows the same."),

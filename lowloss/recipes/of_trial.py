@@ -32,6 +32,7 @@ def recipe_of_trial(
     return Recipe.model_validate(
         {
             "scale_features": values.scale_features,
+            "select_features": values.select_features,
             "scale_target": "standard" if scales_target else "none",
             "missing": "mean",
             "encode_labels": not is_regression,

@@ -28,6 +28,7 @@ class Hyperparameters(Result):
     noise: float = 0.0
     mixup: float = 0.0
     scale_features: Scaling = "standard"
+    select_features: int | None = None
 
 
 class Curve(Result):

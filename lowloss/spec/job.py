@@ -24,6 +24,7 @@ from lowloss.spec.parameters import (
     MixupParameter,
     Number,
     OptimizerParameter,
+    OptionalCount,
     PenaltyParameter,
     PenaltyRange,
     RateParameter,
@@ -31,6 +32,7 @@ from lowloss.spec.parameters import (
     Scaling,
     ScalingParameter,
     ScheduleParameter,
+    SelectionParameter,
     WidthParameter,
     WidthRange,
 )
@@ -190,6 +192,9 @@ class Validation(Spec):
 class Preprocessing(Spec):
     """The preprocessing of the columns; it is built into the model before the first layer.
 
+    `select_features` keeps so many inputs: those with the largest F statistic of a linear relation
+    to the target, by the training rows; null keeps all. `auto` lets the search choose where columns
+    are many beside the rows. Embedded categories are always kept.
     `class_weight`: `balanced` gives every class the same weight in training; `auto` does so only
     where the objective does too (balanced accuracy, F1): elsewhere it would bias probabilities.
     `log_target`: `auto` trains on the target's logarithm where the target is skewed.
@@ -199,10 +204,16 @@ class Preprocessing(Spec):
     scale_features: ScalingParameter = Choice[Scaling](
         choices=("standard", "quantile", "piecewise")
     )
+    select_features: SelectionParameter = "auto"
     scale_target: bool = True
     log_target: Literal["auto"] | bool = False
     class_weight: Literal["auto", "balanced", "none"] = "auto"
     rare_classes: Literal["refuse", "drop"] = "refuse"
+
+    @property
+    def selection(self) -> OptionalCount | Choice[OptionalCount]:
+        """How many inputs are kept. An `auto` that nobody decided, as in old jobs, keeps all."""
+        return None if self.select_features == "auto" else self.select_features
 
 
 class Pruning(Spec):

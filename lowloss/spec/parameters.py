@@ -98,7 +98,12 @@ def _find_form(value: object) -> str:
     return "range" if isinstance(value, Float | Int | dict) else "fixed"
 
 
-FORMS = frozenset({"fixed", "choice", "range"})
+def _find_form_or_auto(value: object) -> str:
+    """Return which form a hyperparameter has that may also be decided by the server."""
+    return "auto" if isinstance(value, str) else _find_form(value)
+
+
+FORMS = frozenset({"auto", "fixed", "choice", "range"})
 """Names that pydantic puts into an error's location for a hyperparameter's form."""
 
 
@@ -124,6 +129,7 @@ Depth = Annotated[int, Field(ge=0), Number]
 """Hidden layers; 0 are a linear network."""
 
 OptionalRate = Rate | None
+OptionalCount = Count | None
 CHOICE_NAMES: tuple[tuple[Any, str], ...] = (
     (Rate, "RateChoice"),
     (OptionalRate, "OptionalRateChoice"),
@@ -131,6 +137,7 @@ CHOICE_NAMES: tuple[tuple[Any, str], ...] = (
     (Dropout, "DropoutChoice"),
     (Mixup, "MixupChoice"),
     (Count, "CountChoice"),
+    (OptionalCount, "OptionalCountChoice"),
     (Depth, "DepthChoice"),
     (Activation, "ActivationChoice"),
     (OptimizerName, "OptimizerChoice"),
@@ -235,3 +242,9 @@ ScheduleParameter = Annotated[
     Annotated[Schedule, Fixed] | Annotated[Choice[Schedule], Choices], Form
 ]
 ScalingParameter = Annotated[Annotated[Scaling, Fixed] | Annotated[Choice[Scaling], Choices], Form]
+SelectionParameter = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[OptionalCount, Fixed]
+    | Annotated[Choice[OptionalCount], Choices],
+    Discriminator(_find_form_or_auto),
+]

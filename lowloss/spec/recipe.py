@@ -113,14 +113,16 @@ class Recipe(Spec):
     """One training: the preprocessing of the columns, the network, and how it was fitted.
 
     The last of `layers` is the output layer. `missing` says how missing numbers are fed: `keep`
-    feeds NaN to the network, `mean` the column's mean and an indicator. `encode_labels`: whether
-    classes that are numbers are counted from 0 before training, as texts are in any case; else the
-    loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
-    `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
-    alpha of mixup. `huber_delta` is where Huber's loss becomes linear. `exclude` names columns that
-    the network does not see; `categorical` those whose whole numbers are codes of categories, or
-    `all` such columns: each value has a column of its own. `front_layers` stand before the first
-    Dense layer. `validation_rows` are drawn at random, or the table's `last`: so Keras's own
+    feeds NaN to the network, `mean` the column's mean and an indicator. `select_features` keeps so
+    many inputs: those with the largest F statistic by the training rows (scikit-learn's
+    SelectKBest). `encode_labels`: whether classes that are numbers are counted from 0 before
+    training, as texts are in any case; else the loss gets the numbers as they are. `class_weight`:
+    `balanced` gives every class the same weight. `noise` is the standard deviation of Gaussian
+    noise added to each scaled feature, `mixup` the alpha of mixup. `huber_delta` is where Huber's
+    loss becomes linear. `exclude` names columns that the network does not see; `categorical` those
+    whose whole numbers are codes of categories, or `all` such columns: each value has a column of
+    its own. `front_layers` stand before the first Dense layer. `validation_rows` are drawn at
+    random, or the table's `last`: so Keras's own
     `validation_split` takes them.
     `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
     `reduce_lr_on_plateau` has nothing to go by without a validation split. `inputs` is how many
@@ -130,6 +132,7 @@ class Recipe(Spec):
 
     scale_features: RecipeScaling = "none"
     scale_target: Literal["none", "standard", "minmax"] = "none"
+    select_features: Annotated[int, Field(ge=1), Number] | None = None
     missing: Literal["keep", "mean"] = "keep"
     exclude: tuple[Text, ...] = ()
     categorical: tuple[Text, ...] | Literal["all"] = ()

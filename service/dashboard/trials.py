@@ -113,13 +113,14 @@ def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:
 
     Layers of several widths are a choice of these: a child begins with what its parent completed.
     """
-    space = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
+    values = trial.hyperparameters.model_dump(mode="json", exclude={"widths"})
+    preprocessing = {name: values.pop(name) for name in ("scale_features", "select_features")}
     widths = sorted(set(trial.hyperparameters.widths))
     if widths:
-        space["width"] = widths[0] if len(widths) == 1 else {"choices": widths}
+        values["width"] = widths[0] if len(widths) == 1 else {"choices": widths}
     return {
-        "search_space": space,
-        "preprocessing": {"scale_features": trial.hyperparameters.scale_features},
+        "search_space": values,
+        "preprocessing": preprocessing,
         "algorithm": "random",
         "pruning": None,
         "budget": {"max_trials": 1},

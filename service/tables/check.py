@@ -37,7 +37,7 @@ from service.tables.check_target import (
     drop_rare_classes,
     make_counts_warning,
 )
-from service.tables.decide import decide_pruning, decide_validation
+from service.tables.decide import decide_pruning, decide_selection, decide_validation
 from service.tables.useless import explain_uselessness
 
 MIN_TRAIN_ROWS = 8
@@ -49,8 +49,8 @@ MIN_SPLIT_ROWS = 2
 class CheckedJob:
     """A checked job: its task, features, excluded columns and targets.
 
-    `spec` is the request, with `auto` of validation and pruning decided. A diagnosis may have
-    several targets, which are all of the task: then `spec` is that of the first.
+    `spec` is the request, with `auto` of validation, pruning and selection decided. A diagnosis may
+    have several targets, which are all of the task: then `spec` is that of the first.
     """
 
     spec: JobSpec
@@ -110,6 +110,9 @@ def check_table(
     if is_split:
         _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
+    selection = decide_selection(spec, len(features), dataset.rows - target.missing)
+    preprocessing = spec.preprocessing.model_copy(update={"select_features": selection})
+    spec = spec.model_copy(update={"preprocessing": preprocessing})
     targets = (TargetColumn(spec.target, labels),)
     return CheckedJob(spec, task, features, excluded, targets, tuple(warnings))
 

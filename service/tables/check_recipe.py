@@ -76,6 +76,12 @@ def _check_target(
 
 
 def _check_recipe_of_several(recipe: Recipe) -> None:
+    if recipe.select_features is not None:
+        raise InvalidRequest(
+            "inputs are selected by what they tell of one target, and there are several",
+            field="recipe.select_features",
+            fix="leave it out, or name columns in recipe.exclude",
+        )
     if recipe.class_weight != "none":
         raise InvalidRequest(
             "class weights are of classes that exclude each other, and several targets have none",

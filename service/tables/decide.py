@@ -1,14 +1,22 @@
-"""Decides the `auto` of validation and pruning for a dataset."""
+"""Decides the `auto` of validation, pruning and the selection of inputs for a dataset."""
 
 from __future__ import annotations
 
 from lowloss.results import Column, Dataset
-from lowloss.spec import JobSpec, Pruning, Task, Validation
+from lowloss.spec import Choice, JobSpec, Pruning, Task, Validation
+from lowloss.spec.parameters import OptionalCount, SelectionParameter
 
 SCARCE_ROWS, FOLDS = 1000, 5
 """With fewer rows than this a job validates on folds by default."""
 MANY_TRIALS = 60
 """From so many trials on they are pruned by default: chosen."""
+
+MIN_COLUMNS, ROWS_PER_COLUMN = 20, 10
+"""Of so many columns, and with fewer rows for each of them, a search may select some."""
+MAX_SELECTED_CELLS = 2**22
+"""Rows times columns up to which it may: each number of inputs is a further copy of the table."""
+ROWS_PER_INPUT = (24, 6)
+"""Rows for each of the inputs that are selected, where they are few and where they are more."""
 
 
 def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
@@ -42,3 +50,14 @@ def decide_pruning(spec: JobSpec) -> Pruning | None:
     is_wide = spec.budget.max_trials >= MANY_TRIALS
     pays = is_long and is_wide and spec.algorithm != "tpe"
     return default if pays or spec.algorithm == "hyperband" else None
+
+
+def decide_selection(spec: JobSpec, columns: int, rows: int) -> SelectionParameter:
+    """Let a search choose how many inputs it keeps where columns are many beside the rows."""
+    if spec.preprocessing.select_features != "auto":
+        return spec.preprocessing.select_features
+    is_wide = columns >= MIN_COLUMNS and rows < ROWS_PER_COLUMN * columns
+    if not is_wide or rows * columns > MAX_SELECTED_CELLS:
+        return None
+    counts = {count for share in ROWS_PER_INPUT if 1 <= (count := rows // share) < columns}
+    return Choice[OptionalCount](choices=(None, *sorted(counts))) if counts else None

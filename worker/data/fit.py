@@ -28,6 +28,8 @@ QUANTILES = 33
 """Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
 MAX_BINS, MIN_BIN_ROWS = 16, 20
 """A column's range is cut into at most so many bins, of about so many training rows at least."""
+MAX_BINS_OF_TABLE = 4096
+"""Thousands of columns have fewer bins each: a network's first layer is as wide as all of them."""
 EXTENSION = 0.5
 """How far beyond the training rows' range, as a share of it, numbers reach a network: chosen."""
 NO_LIMITS = (-float(FAR), float(FAR))
@@ -62,6 +64,7 @@ def fit_features(
     inputs = input_names([column.name for column in columns])
     numbers = [c for c in columns if not is_categorical(c)]
     categories = [c for c in columns if is_categorical(c)]
+    max_bins = max(1, min(MAX_BINS, MAX_BINS_OF_TABLE // max(1, len(numbers))))
     numeric = tuple(
         replace(
             _fit_numeric(
@@ -71,6 +74,7 @@ def fit_features(
                 scaling,
                 is_limited=is_limited,
                 is_of_codes=column.name in codes,
+                max_bins=max_bins,
             ),
             offset=raw.offsets.get(i),
         )
@@ -101,6 +105,7 @@ def _fit_numeric(
     *,
     is_limited: bool,
     is_of_codes: bool,
+    max_bins: int,
 ) -> NumericFeature:
     present = values[~np.isnan(values)].astype(np.float64)
     is_by_rank = scaling in {"robust", "quantile", "piecewise"}
@@ -113,7 +118,8 @@ def _fit_numeric(
         knots, heights = _quantile_knots((present - center) / scale)
     elif scaling == "piecewise":
         scaled = (present - center) / scale
-        knots = _values(scaled) if is_of_codes else _bin_ends(scaled)
+        values_of_codes = _values(scaled) if is_of_codes else ()
+        knots = values_of_codes or _bin_ends(scaled, max_bins)
     is_cut = is_limited and scaling == "standard"
     limits = _limits((present - center) / scale) if is_cut else NO_LIMITS
     return NumericFeature(
@@ -169,9 +175,9 @@ def _quantile_knots(scaled: Float64Array) -> tuple[tuple[float, ...], tuple[floa
     return tuple(map(float, knots)), tuple(map(float, heights))
 
 
-def _bin_ends(scaled: Float64Array) -> tuple[float, ...]:
+def _bin_ends(scaled: Float64Array, max_bins: int) -> tuple[float, ...]:
     """Return the ends of bins that hold about the same number of rows each; two ends at least."""
-    bins = max(1, min(MAX_BINS, scaled.size // MIN_BIN_ROWS))
+    bins = max(1, min(max_bins, scaled.size // MIN_BIN_ROWS))
     shares = np.linspace(0, 1, bins + 1)
     # Values that there are: two of them have one bin, not a further end between them.
     within = np.clip(scaled, -FAR, FAR)
@@ -182,10 +188,13 @@ def _bin_ends(scaled: Float64Array) -> tuple[float, ...]:
 
 
 def _values(scaled: Float64Array) -> tuple[float, ...]:
-    """Return the values of a column of codes that are not rare: a bin lies between two of them."""
+    """Return the values of a column of codes that are not rare: a bin lies between two of them.
+
+    None where there are fewer than two.
+    """
     values, rows = np.unique(_as_float32(scaled), return_counts=True)
     frequent = values[rows >= RARE_ROWS]
-    return tuple(map(float, frequent)) if len(frequent) > 1 else _bin_ends(scaled)
+    return tuple(map(float, frequent)) if len(frequent) > 1 else ()
 
 
 def _as_float32(quantiles: Float64Array) -> FloatArray:

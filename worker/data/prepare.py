@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import polars as pl
 
 from lowloss.errors import JobFailed
 from lowloss.results import Column
-from lowloss.spec import Choice, JobSpec, Scaling, Task
+from lowloss.spec import JobSpec, Scaling, Task
 from lowloss.tables.cells import format_label
 from lowloss.tables.table import Table
 from service.tables.check import MIN_SPLIT_ROWS, MIN_TRAIN_ROWS, CheckedJob
@@ -19,6 +18,7 @@ from worker.data.codes import find_codes
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
+from worker.data.selection import find_dropped
 from worker.data.splits import Rows, Split, Splits, Traits, split_rows
 from worker.data.target import (
     Float64Array,
@@ -28,9 +28,10 @@ from worker.data.target import (
     log_offset,
     read_target,
 )
+from worker.data.views import View, views_of
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Fold
-from worker.engine.bins import align_bins
+from worker.engine.bins import Bins, align_bins
 
 NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
@@ -53,19 +54,36 @@ class LabelledRows:
 
 @dataclass(frozen=True)
 class FittedFold:
-    """What is fitted on the training rows of one fold."""
+    """What is fitted on the training rows of one fold, for one view.
+
+    The network sees 0 in the `dropped` columns of the design matrix, and in their bins.
+    """
 
     split: Split
+    view: View
     features: FittedFeatures
     target: Target
+    dropped: Rows
+
+    def columns(self, raw: RawColumns, *, numbers: int) -> FloatArray:
+        """Return what arrays hold of rows [N, D], with `numbers` columns before the codes."""
+        x_ND = design_matrix(self.features, raw, numbers=numbers)
+        x_ND[:, self.dropped] = 0
+        return x_ND
+
+    @property
+    def bins(self) -> Bins | None:
+        """The bins that the network sees, if any."""
+        bins = self.features.bins
+        return None if bins is None else bins.without(self.dropped)
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A job's rows, split and transformed; the test rows are seen by the winner alone.
 
-    `fits` are numbered as the folds of `arrays` are: those of the first way of scaling, then those
-    of the next.
+    `fits` are numbered as the folds of `arrays` are: those of the first view, then those of the
+    next.
     """
 
     labelled: LabelledRows
@@ -110,13 +128,11 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
         _check_split(labelled, split, splits.test)
     first, lowest = y[splits.folds[0].train], float(y.min())
     offset = log_offset(spec.preprocessing.log_target, first, lowest=lowest)
-    return _fitted(labelled, splits, scalings(spec), spec, offset=offset)
+    return _fitted(labelled, splits, views_of(spec), spec, offset=offset)
 
 
-def prepare_refit(
-    prepared: Prepared, spec: JobSpec, scaling_names: tuple[Scaling, ...]
-) -> Prepared:
-    """Prepare a fold for each way of scaling, which trains on all rows but the test rows.
+def prepare_refit(prepared: Prepared, spec: JobSpec, views: tuple[View, ...]) -> Prepared:
+    """Prepare a fold for each view, which trains on all rows but the test rows.
 
     None validates. These are the rows that a fold has: ordered folds, too, together hold all of
     them.
@@ -125,17 +141,7 @@ def prepare_refit(
     splits = Splits((everything,), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset
-    return _fitted(prepared.labelled, splits, scaling_names, spec, offset=offset)
-
-
-def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
-    """Return the ways of scaling features that a search may choose from."""
-    match spec.preprocessing.scale_features:
-        case Choice(choices=choices):
-            return choices
-        case fixed:
-            assert fixed in get_args(Scaling)
-            return (fixed,)
+    return _fitted(prepared.labelled, splits, views, spec, offset=offset)
 
 
 def keep_labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -227,19 +233,19 @@ def _check_split(labelled: LabelledRows, split: Split, test: Rows) -> None:
 def _fitted(
     labelled: LabelledRows,
     splits: Splits,
-    scalings_of_folds: tuple[Scaling, ...],
+    views: tuple[View, ...],
     spec: JobSpec,
     *,
     offset: float | None,
 ) -> Prepared:
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
-    fits = _fit_folds(labelled, splits, scalings_of_folds, spec, offset=offset)
+    fits = _fit_folds(labelled, splits, views, spec, offset=offset)
     # Folds see other levels: views are as wide as the widest.
     numbers = max(fit.features.numbers for fit in fits)
     width = numbers + len(fits[0].features.embedded)
     x_VND = np.empty((len(fits), len(labelled.y), width), dtype=np.float32)
     for view, fit in enumerate(fits):
-        x_VND[view] = design_matrix(fit.features, labelled.raw, numbers=numbers)
+        x_VND[view] = fit.columns(labelled.raw, numbers=numbers)
     # The smallest spread: in units of a larger one, float32 would round a fold's targets away.
     unit = min((fit.target for fit in fits), key=lambda target: target.sd)
     arrays = Arrays(
@@ -249,7 +255,7 @@ def _fitted(
         unit.outputs,
         folds=tuple(_fold(view, fit, unit, labelled.y, spec) for view, fit in enumerate(fits)),
         embeddings=_embeddings(fits),
-        bins=align_bins([fit.features.bins for fit in fits]),
+        bins=align_bins([fit.bins for fit in fits]),
     )
     return Prepared(labelled, splits, tuple(fits), arrays)
 
@@ -257,28 +263,44 @@ def _fitted(
 def _fit_folds(
     labelled: LabelledRows,
     splits: Splits,
-    scalings_of_folds: tuple[Scaling, ...],
+    views: tuple[View, ...],
     spec: JobSpec,
     *,
     offset: float | None,
 ) -> list[FittedFold]:
-    """Fit every fold's transforms on its training rows, one way of scaling after the other."""
+    """Fit every fold's transforms on its training rows, one view after the other."""
     scale = spec.preprocessing.scale_target
     fits: list[FittedFold] = []
-    for scaling in scalings_of_folds:
-        for split in splits.folds:
-            # What is embedded is one choice for all folds: it decides what a network consists of.
-            embedded_before = fits[0].features.embedded if fits else None
-            embedded = (
-                None
-                if embedded_before is None
-                else frozenset(feature.column for feature in embedded_before)
-            )
-            features = _features(labelled, split, scaling, embedded)
+    fitted: dict[tuple[Scaling, int], FittedFeatures] = {}
+    for view in views:
+        for fold, split in enumerate(splits.folds):
+            key = view.scale_features, fold
+            if key not in fitted:
+                # What is embedded is one choice for all folds: it decides what networks consist of.
+                first = next(iter(fitted.values()), None)
+                embedded = None if first is None else frozenset(f.column for f in first.embedded)
+                fitted[key] = _features(labelled, split, view.scale_features, embedded)
             y_train = labelled.y[split.train]
             target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
-            fits.append(FittedFold(split, features, target))
+            dropped = _dropped(labelled, split, fitted[key], target, view.select_features)
+            fits.append(FittedFold(split, view, fitted[key], target, dropped))
     return fits
+
+
+def _dropped(
+    labelled: LabelledRows,
+    split: Split,
+    features: FittedFeatures,
+    target: Target,
+    count: int | None,
+) -> Rows:
+    """Return which columns of the design matrix are dropped, by the training rows of a fold."""
+    if count is None:
+        return NO_ROWS
+    x_ND = design_matrix(features, labelled.raw.take(split.train))[:, : features.numbers]
+    is_regression = target.task is Task.regression
+    y_N = target.standardise(labelled.y[split.train]).astype(np.float64)
+    return find_dropped(x_ND, y_N, count=count, is_regression=is_regression)
 
 
 def _embeddings(fits: list[FittedFold]) -> tuple[Embedding, ...]:

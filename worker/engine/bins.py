@@ -7,9 +7,10 @@ features in tabular deep learning"), from -1 to 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.engine.array_types import FloatArray, RowNumbers
 
@@ -40,6 +41,17 @@ class Bins:
     def divisor_J(self) -> FloatArray:
         """The width, and 1 where there is no bin."""
         return np.where(self.width_J > 0, self.width_J, np.float32(1))
+
+    def is_among(self, column_J: RowNumbers) -> NDArray[np.bool_]:
+        """Return which of aligned bins are these: as many as there are of a column, its first."""
+        counts = np.bincount(self.column_J, minlength=self.columns)
+        first_of_column_J = np.searchsorted(column_J, column_J)
+        return np.arange(len(column_J)) - first_of_column_J < counts[column_J]
+
+    def without(self, columns: RowNumbers) -> Bins:
+        """Return the same bins, but for those of some columns, which are seen as 0."""
+        is_gone_J = np.isin(self.column_J, columns)
+        return replace(self, width_J=np.where(is_gone_J, np.float32(0), self.width_J))
 
     def encode(self, x_ND: FloatArray) -> FloatArray:
         """Return rows that have bins in place of their first columns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,18 @@ from lowloss.spec import JobSpec
 from lowloss.spec.activations import usual_initializers
 from lowloss.spec.optimizers import USUAL_MOMENTUM
 from lowloss.spec.schedules import SEARCH_PLATEAU, Schedule
-from worker.data.prepare import scalings
+from worker.data.views import View, views_of
 from worker.engine.plans import Plan
 
-CONVERTED = {"layers", "schedule", "scale_features"}
+VIEW = {"scale_features", "select_features"}
+CONVERTED = {"layers", "schedule", *VIEW}
 """Hyperparameters that a plan has in another form."""
 
 
 def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
-    """Build the plan of a trial, on the first fold that is scaled its way."""
-    first = scalings(spec).index(hyperparameters.scale_features) * spec.validation.fold_count
+    """Build the plan of a trial, on the first fold of its view."""
+    view = View(hyperparameters.scale_features, hyperparameters.select_features)
+    first = views_of(spec).index(view) * spec.validation.fold_count
     return Plan(
         number,
         seed,
@@ -40,7 +43,7 @@ def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
     return Hyperparameters(
         layers=len(plan.widths),
         schedule="plateau" if plan.plateau else plan.schedule,
-        scale_features=scalings(spec)[plan.fold // spec.validation.fold_count],
+        **asdict(views_of(spec)[plan.fold // spec.validation.fold_count]),
         **{name: getattr(plan, name) for name in names},
     )
 

@@ -27,18 +27,22 @@ COMMON: dict[str, Any] = {
     "noise": 0.0,
     "mixup": 0.0,
     "scale_features": "standard",
+    "select_features": None,
 }
 LINEAR = COMMON | {"learning_rate": 1e-2, "layers": 0, "l2": 1e-3, "dropout": 0.0}
 """A linear network: what small and noisy tables want. Spaces of hidden layers leave it out."""
+SHALLOW = {"learning_rate": 1e-2, "layers": 1, "width": 128, "l2": 1e-3, "dropout": 0.0}
+FEW_INPUTS = {"select_features": 64}
+"""Few of many inputs, where a search may select some."""
 PORTFOLIO: tuple[dict[str, Any], ...] = (
     COMMON,
     # By bins: what tables want whose target rises and falls along a column.
-    COMMON | {"width": 128, "scale_features": "piecewise"},
+    COMMON | FEW_INPUTS | {"width": 128, "scale_features": "piecewise"},
     # Wide, slow, and held back: what large tables want.
     COMMON | {"learning_rate": 1e-3, "width": 256, "dropout": 0.2, "scale_features": "quantile"},
     LINEAR,
     # Shallow and fast: what small and nearly linear tables want.
-    COMMON | {"learning_rate": 1e-2, "layers": 1, "width": 128, "l2": 1e-3, "dropout": 0.0},
+    COMMON | FEW_INPUTS | SHALLOW,
     # Deep, in large batches.
     COMMON | {"layers": 3, "width": 128, "batch_size": 128, "scale_features": "quantile"},
 )

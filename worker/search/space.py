@@ -13,8 +13,8 @@ from lowloss.results import Hyperparameters
 from lowloss.spec import Choice, Float, Int, JobSpec, SearchSpace, WidthRange
 from worker.search.sides import Side
 
-NO_CLIPPING = 0.0
-"""Stands for a null `clip_norm`: KerasTuner takes no null, and no real norm is 0."""
+NULLS: dict[str, Any] = {"clip_norm": 0.0, "select_features": 0}
+"""What stands for null: KerasTuner takes none, and choices of one type alone."""
 Setting = dict[str, Any]
 """The values of one trial as KerasTuner has them, by name."""
 
@@ -91,7 +91,7 @@ class Space:
 
     def nearest(self, values: Mapping[str, Any]) -> Setting:
         """Return the setting that is nearest to values; their `width` is that of every layer."""
-        encoded_values = {name: _without_none(value) for name, value in values.items()}
+        encoded_values = {name: _without_none(name, value) for name, value in values.items()}
         return self.choose(
             lambda side: side.nearest(encoded_values[hyperparameter_name(side.name)])
         )
@@ -123,15 +123,14 @@ def to_hyperparameters(setting: Setting) -> Hyperparameters:
         for layer in range(1, layers + 1)
     )
     fields = {name: setting[name] for name in Hyperparameters.model_fields if name != "widths"}
-    if fields["clip_norm"] == NO_CLIPPING:
-        fields["clip_norm"] = None
+    fields |= {name: None for name, null in NULLS.items() if fields[name] == null}
     return Hyperparameters(**fields | {"widths": widths})
 
 
 def to_setting(hyperparameters: Hyperparameters, space: SearchSpace) -> Setting:
     """Convert our hyperparameters to a setting: the inverse of `to_hyperparameters`."""
     setting = hyperparameters.model_dump(exclude={"widths"})
-    setting["clip_norm"] = _without_none(setting["clip_norm"])
+    setting |= {name: _without_none(name, setting[name]) for name in NULLS}
     widths = hyperparameters.widths
     if widths and not is_width_per_layer(space):
         return setting | {"width": widths[0]}
@@ -144,7 +143,10 @@ def parameters(spec: JobSpec) -> dict[str, Any]:
     A range whose ends differ by their last digits is fixed: Optuna 5 divides by its width.
     """
     values_by_name = {name: getattr(spec.search_space, name) for name in SearchSpace.model_fields}
-    values_by_name |= {"scale_features": spec.preprocessing.scale_features}
+    values_by_name |= {
+        "scale_features": spec.preprocessing.scale_features,
+        "select_features": spec.preprocessing.selection,
+    }
     return {
         name: value.min
         if isinstance(value, Float) and math.isclose(value.min, value.max)
@@ -194,12 +196,12 @@ def is_width_per_layer(space: SearchSpace) -> bool:
 def _entry(name: str, value: Any, min_layers: int = 0) -> Side | Fixed:
     match value:
         case Choice(choices=choices):
-            choices = tuple(_without_none(choice) for choice in choices)
+            choices = tuple(_without_none(name, choice) for choice in choices)
             return Side(name, Choice[Any](choices=choices), min_layers)
         case Float() | Int():
             return Side(name, value, min_layers)
         case fixed:
-            return Fixed(name, _without_none(fixed), min_layers)
+            return Fixed(name, _without_none(name, fixed), min_layers)
 
 
 def _define(hp: HyperParameters, entry: Side | Fixed) -> None:
@@ -215,5 +217,5 @@ def _define(hp: HyperParameters, entry: Side | Fixed) -> None:
             hp.Int(entry.name, low, high, sampling=scale, step=step)
 
 
-def _without_none(value: Any) -> Any:
-    return NO_CLIPPING if value is None else value
+def _without_none(name: str, value: Any) -> Any:
+    return NULLS.get(name, 0.0) if value is None else value

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lowloss import results
 from lowloss.results import Curve, Trial
 from lowloss.spec import JobSpec
-from worker.search.space import hyperparameter_name, to_setting, varying_sides
+from worker.search.space import NULLS, hyperparameter_name, to_setting, varying_sides
 
 STUDY = "study.journal"
 ATTRIBUTE_FIELDS = {
@@ -87,7 +87,7 @@ def _params(
     """Return the values that vary: a width for each layer, unless all have the same."""
     ranges = {name: side.distribution for name, side in varying_sides(spec).items()}
     values = to_setting(trial.hyperparameters, spec.search_space)
-    values["clip_norm"] = trial.hyperparameters.clip_norm
+    values |= {name: getattr(trial.hyperparameters, name) for name in NULLS}
     keys = {name: hyperparameter_name(name) for name in values}
     distributions = {name: ranges[key] for name, key in keys.items() if key in ranges}
     return {name: values[name] for name in distributions}, distributions

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from worker.data.columns import RawColumns
-from worker.data.features import design_matrix
 from worker.data.prepare import FittedFold, Prepared
 from worker.data.target import Float64Array
 from worker.engine.array_types import FloatArray
@@ -44,9 +43,7 @@ class FinalModel:
     def predict(self, raw: RawColumns) -> Float64Array:
         """Predict rows [N, C], in the units of `Target.to_predictions`."""
         fits, numbers = self.prepared.fits, self.prepared.arrays.numbers
-        output_NC = self._output(
-            lambda fold: design_matrix(fits[fold].features, raw, numbers=numbers)
-        )
+        output_NC = self._output(lambda fold: fits[fold].columns(raw, numbers=numbers))
         return self.fit.target.to_predictions(output_NC)
 
     def predict_test(self) -> Float64Array:

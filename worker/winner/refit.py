@@ -42,7 +42,7 @@ class Engines:
 
 @dataclass(frozen=True)
 class MemberPlans:
-    """The networks to train for a model, each on the first fold that is scaled its way.
+    """The networks to train for a model, each on the first fold of its view.
 
     `trainings` says of the setting of a trial, by its number, how long it was best to train, and
     when its learning rate fell; `winner` is the winner's. The logits of all of them are divided by
@@ -182,8 +182,7 @@ def _refit_members(
     No rows validate: the learning rate falls where it fell then.
     """
     first_folds = sorted({plan.fold for plan in members.plans})
-    scalings = tuple(prepared.fits[fold].features.scaling for fold in first_folds)
-    refit = prepare_refit(prepared, spec, scalings)
+    refit = prepare_refit(prepared, spec, tuple(prepared.fits[fold].view for fold in first_folds))
     plans = [
         replace(
             plan,

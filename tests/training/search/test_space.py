@@ -15,7 +15,7 @@ from worker.search.plans import hyperparameters_of, to_plan
 from worker.search.portfolio import first_settings
 from worker.search.reach import reach_of_space
 from worker.search.sides import Side
-from worker.search.space import NO_CLIPPING, Space, to_hyperparameters, to_setting
+from worker.search.space import NULLS, Space, to_hyperparameters, to_setting
 
 SCALINGS = ["standard", "quantile"]
 
@@ -115,4 +115,4 @@ def test_first_settings_do_not_clip_where_a_space_allows_that() -> None:
 
     settings_to_begin_with = first_settings(spec)
 
-    assert {setting["clip_norm"] for setting in settings_to_begin_with} == {NO_CLIPPING}
+    assert {setting["clip_norm"] for setting in settings_to_begin_with} == {NULLS["clip_norm"]}

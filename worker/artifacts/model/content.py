@@ -10,9 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from worker.data.features import NO_NUMBERS, FittedFeatures
+from worker.data.features import FittedFeatures
+from worker.data.prepare import FittedFold
 from worker.data.target import Target
 from worker.engine.array_types import FloatArray
+from worker.engine.arrays import NO_COLUMNS
 from worker.engine.bins import Bins
 from worker.engine.results import TrainedPlan
 from worker.engine.weights import LayerWeights, unflatten_weights
@@ -24,28 +26,38 @@ InputType = Literal["float32", "float64", "string"]
 
 @dataclass(frozen=True)
 class Member:
-    """A network, and what it sees of the inputs."""
+    """A network, and what was fitted to its training rows; `bins` are those of the arrays."""
 
     trained: TrainedPlan
-    features: FittedFeatures
+    fit: FittedFold
     bins: Bins | None
 
     @property
+    def features(self) -> FittedFeatures:
+        """The transforms of its inputs."""
+        return self.fit.features
+
+    @property
     def weights(self) -> LayerWeights:
-        """Its weights, without the columns and the bins that only other folds have."""
+        """Its weights, without the columns and the bins that only other folds have.
+
+        Those of dropped columns are 0.
+        """
         weights = unflatten_weights(self.trained.weights)
         (kernel, bias), *rest = weights.layers
         learned = sum(table.shape[1] for table in weights.tables)
-        bins, binned = NO_NUMBERS, 0
-        if self.bins is not None:
-            bins, binned = self.bins.is_there_J, self.bins.columns
-        others = self.features.numbers - binned
-        seen = np.r_[
-            np.flatnonzero(bins),
-            len(bins) : len(bins) + others,
-            len(kernel) - learned : len(kernel),
-        ]
-        return LayerWeights(((kernel[seen], bias), *rest), weights.tables)
+        bin_columns = NO_COLUMNS if self.bins is None else self.bins.column_J
+        binned = 0 if self.bins is None else self.bins.columns
+        is_seen = np.ones(len(kernel), dtype=bool)
+        if self.features.bins is not None:
+            is_seen[: len(bin_columns)] = self.features.bins.is_among(bin_columns)
+        end = len(bin_columns) + self.features.numbers - binned
+        is_seen[end : len(kernel) - learned] = False
+        # What each row of the kernel is of: a column of the design matrix, or an embedding.
+        column = np.r_[bin_columns, np.arange(binned, binned + len(kernel) - len(bin_columns))]
+        is_dropped = np.isin(column, self.fit.dropped)
+        seen = np.where(is_dropped[:, None], np.float32(0), kernel)[is_seen]
+        return LayerWeights(((seen, bias), *rest), weights.tables)
 
 
 @dataclass(frozen=True)
@@ -85,9 +97,7 @@ def model_content(final: FinalModel) -> Content:
     """Return what a job's model consists of."""
     arrays = final.prepared.arrays
     members = (
-        Member(
-            trained, final.fit_of(trained).features, arrays.bins_of(arrays.folds[trained.plan.fold])
-        )
+        Member(trained, final.fit_of(trained), arrays.bins_of(arrays.folds[trained.plan.fold]))
         for trained in final.members
     )
     return Content(final.fit.target, tuple(members))

@@ -33,6 +33,7 @@ def build_sound_recipe(
             "missing": "mean",
             "encode_labels": not data.is_encoded,
             "exclude": recipe.exclude,
+            "select_features": recipe.select_features,
             "categorical": (*recipe.categorical, *codes.columns) if codes else recipe.categorical,
             "layers": [dense, dense, layer],
             "loss": loss,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lowloss.errors import JobFailed
 from lowloss.results import Column, ColumnKind
-from lowloss.spec import PredictedTargets, Recipe, RecipeScaling, Scaling, Task
+from lowloss.spec import PredictedTargets, Recipe, Scaling, Task
 from lowloss.tables.table import Table
 from lowloss.wording import counted
 from service.tables.check import CheckedJob
@@ -22,11 +22,13 @@ from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
 from worker.data.prepare import keep_targets, read_targets
+from worker.data.selection import find_dropped
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 from worker.diagnosis.thresholds import LINEAR_REST
 from worker.diagnosis.training.draws import STREAM, Draw, draw_parts, sample_rows
-from worker.engine.array_types import FloatArray
+from worker.diagnosis.training.treatment import STANDARD, Treatment
+from worker.engine.array_types import FloatArray, RowNumbers
 from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
@@ -45,23 +47,6 @@ MAX_FIT_ROWS = 20_000
 """Rows that least squares are fitted to, at most, and judged on."""
 ROWS_PER_WEIGHT = 2
 """Training rows a weight, at least: a line through as many points as weights says nothing."""
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """What becomes of the columns before the network sees them."""
-
-    scale_features: RecipeScaling
-    missing: str
-    exclude: tuple[str, ...]
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> Treatment:
-        """Return the treatment of a recipe."""
-        return cls(recipe.scale_features, recipe.missing, recipe.exclude)
-
-
-STANDARD = Treatment("standard", "mean", ())
 
 
 @dataclass(frozen=True)
@@ -256,15 +241,35 @@ class DiagnosisData:
             fit_NR = x_ND[draw.fit_rows, :numbers]
             low_R, span_R = fit_NR.min(axis=0), np.ptp(fit_NR, axis=0)
             x_ND[:, :numbers] = (x_ND[:, :numbers] - low_R) / np.where(span_R > 0, span_R, 1)
-        sources = self.sources(draw)
+        unseen_D = self._unseen(treatment, draw)
         if treatment.missing == "keep":
             missing_NR = np.isnan(self.raw.numeric_NR)
             x_ND[:, :numbers][missing_NR] = np.nan
-            is_indicator = np.array([source.startswith(MISSING) for source in sources])
-            x_ND[:, is_indicator] = 0
-        gone = [source.removeprefix(MISSING) in treatment.exclude for source in sources]
-        x_ND[:, np.array(gone)] = 0
+        x_ND[:, unseen_D] = 0
         return x_ND
+
+    def _unseen(self, treatment: Treatment, draw: Draw) -> RowNumbers:
+        """Return the columns of the design matrix that a recipe's network sees as 0."""
+        sources = self.sources(draw)
+        has_indicators = treatment.missing != "keep"
+        gone = [
+            source.removeprefix(MISSING) in treatment.exclude
+            or (source.startswith(MISSING) and not has_indicators)
+            for source in sources
+        ]
+        unseen_D = np.flatnonzero(gone)
+        if treatment.select_features is None:
+            return unseen_D
+        rows, features = draw.fit_rows, self._features(draw, "standard")
+        x_ND = design_matrix(features, self.raw.take(rows), numbers=self.width)
+        x_ND[:, unseen_D] = 0
+        dropped_D = find_dropped(
+            x_ND,
+            self.y[rows],
+            count=treatment.select_features,
+            is_regression=self.task is Task.regression,
+        )
+        return np.union1d(unseen_D, dropped_D)
 
     def bins(self, treatment: Treatment, draw: Draw) -> Bins | None:
         """Return the bins that a recipe's network sees in place of numbers, if any."""
@@ -273,8 +278,7 @@ class DiagnosisData:
         bins = self._features(draw, "piecewise").bins
         if bins is None:
             return None
-        gone = np.array([name in treatment.exclude for name in self.numeric_names])
-        return replace(bins, width_J=np.where(gone[bins.column_J], np.float32(0), bins.width_J))
+        return bins.without(self._unseen(treatment, draw))
 
     def inputs(self, recipe: Recipe) -> int:
         """Count what a recipe's first layer sees, in the draw that has most of it."""

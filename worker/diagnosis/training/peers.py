@@ -24,7 +24,7 @@ from worker.data.importance import measure_rises
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import SURE_SHARE
-from worker.diagnosis.training.data import MISSING, DiagnosisData, Treatment
+from worker.diagnosis.training.data import MISSING, DiagnosisData
 from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.judging import (
     Predictions,
@@ -34,6 +34,7 @@ from worker.diagnosis.training.judging import (
     relative_loss,
     score_predictions,
 )
+from worker.diagnosis.training.treatment import STANDARD, Treatment
 from worker.execution.beside import run_beside
 from worker.execution.free_cores import FreeCores
 
@@ -43,7 +44,6 @@ MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
 PROBES = 20
 NEIGHBOURS = 10
 MAX_NEIGHBOUR_ROWS = 4000
-STANDARD = Treatment("standard", "mean", ())
 
 
 @dataclass(frozen=True)

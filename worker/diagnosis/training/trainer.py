@@ -13,7 +13,7 @@ import numpy as np
 
 from lowloss.spec import DiagnosisBudget, Recipe
 from worker.data.target import Float64Array
-from worker.diagnosis.training.data import DiagnosisData, Treatment
+from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.judging import (
     JudgedVariant,
@@ -22,6 +22,7 @@ from worker.diagnosis.training.judging import (
     score_predictions,
 )
 from worker.diagnosis.training.recipe_plans import plan_of_recipe
+from worker.diagnosis.training.treatment import Treatment
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     OutputFormat,

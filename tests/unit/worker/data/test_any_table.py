@@ -15,7 +15,8 @@ from lowloss.errors import ClassTooSmall, JobFailed, Problem, TooFewRows
 from lowloss.spec import JobSpec, Task
 from tests.builders.tables import checked_frame
 from worker.data.features import design_matrix
-from worker.data.prepare import Prepared, prepare, prepare_refit, scalings
+from worker.data.prepare import Prepared, prepare, prepare_refit
+from worker.data.views import views_of
 
 Rng = np.random.Generator
 Kind = Callable[[Rng, int], Any]
@@ -93,6 +94,7 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
             "scale_features": draw(
                 scaling | st.just({"choices": ["standard", "quantile", "piecewise"]})
             ),
+            "select_features": draw(st.sampled_from(["auto", None, 2, {"choices": [1, None]}])),
             "scale_target": draw(st.booleans()),
             "log_target": draw(st.sampled_from([True, False, "auto"])),
             "class_weight": draw(st.sampled_from(["auto", "none"])),
@@ -111,7 +113,10 @@ def assert_whole(prepared: Prepared) -> None:
     assert np.isfinite(arrays.y_N).all()
     for number, (fit, fold) in enumerate(zip(prepared.fits, arrays.folds, strict=True)):
         x_ND = design_matrix(fit.features, prepared.labelled.raw, numbers=arrays.numbers)
+        x_ND[:, fit.dropped] = 0
         assert np.array_equal(arrays.x_VND[fold.view], x_ND)
+        inputs = fit.features.numbers
+        assert inputs - len(fit.dropped) == min(inputs, fit.view.select_features or inputs)
         seen, y_train = arrays.rows(number), prepared.labelled.y[fold.train_N]
         assert np.isfinite(seen.y_train_N).all()
         assert np.isfinite(seen.y_val_M).all()
@@ -148,9 +153,9 @@ def test_table_is_prepared_whole_and_finite_or_refused_with_a_reason(
             assert failed.reason in {"split_too_small", "split_lacks_a_class"}
             assert "validation." in str(failed)
         case prepared, spec:
-            assert len(prepared.fits) == spec.validation.fold_count * len(scalings(spec))
+            assert len(prepared.fits) == spec.validation.fold_count * len(views_of(spec))
             assert_whole(prepared)
-            assert_whole(prepare_refit(prepared, spec, scalings(spec)[-1:]))
+            assert_whole(prepare_refit(prepared, spec, views_of(spec)[-1:]))
 
 
 STRATEGIES: list[dict[str, Any]] = [

@@ -15,6 +15,7 @@ from worker.data.features import design_matrix
 from worker.data.prepare import Prepared, prepare, prepare_refit
 from worker.data.splits import Traits, split_rows
 from worker.data.target import class_weights
+from worker.data.views import View
 from worker.engine.arrays import Loss
 
 
@@ -114,7 +115,7 @@ def test_refit_trains_on_all_rows_but_the_test_rows(tmp_path: Path) -> None:
     table, check = checked(path, "y", validation={"strategy": "kfold", "folds": 4})
     prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, check.spec, ("robust",))
+    refit = prepare_refit(prepared, check.spec, (View("robust"),))
 
     (fold,) = refit.arrays.folds
     assert not fold.is_validated
