@@ -11,12 +11,12 @@ SCARCE_ROWS, FOLDS = 1000, 5
 MANY_TRIALS = 60
 """From so many trials on they are pruned by default: chosen."""
 
-MIN_COLUMNS, ROWS_PER_COLUMN = 20, 10
-"""Of so many columns, and with fewer rows for each of them, a search may select some."""
+MIN_COLUMNS, MAX_ROWS = 8, 2_000
+"""Of so many columns, and with no more rows, a search may select inputs: as far as was measured."""
 MAX_SELECTED_CELLS = 2**22
 """Rows times columns up to which it may: each number of inputs is a further copy of the table."""
-ROWS_PER_INPUT = (24, 6)
-"""Rows for each of the inputs that are selected, where they are few and where they are more."""
+SELECTED = ((4, 24), (2, 6))
+"""A search may keep one of so many columns, and one input for so many rows at most."""
 
 
 def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
@@ -53,11 +53,11 @@ def decide_pruning(spec: JobSpec) -> Pruning | None:
 
 
 def decide_selection(spec: JobSpec, columns: int, rows: int) -> SelectionParameter:
-    """Let a search choose how many inputs it keeps where columns are many beside the rows."""
+    """Let a search choose how many inputs it keeps where rows are few (docs/decisions/0038)."""
     if spec.preprocessing.select_features != "auto":
         return spec.preprocessing.select_features
-    is_wide = columns >= MIN_COLUMNS and rows < ROWS_PER_COLUMN * columns
+    is_wide = columns >= MIN_COLUMNS and rows <= MAX_ROWS
     if not is_wide or rows * columns > MAX_SELECTED_CELLS:
         return None
-    counts = {count for share in ROWS_PER_INPUT if 1 <= (count := rows // share) < columns}
+    counts = {min(columns // part, rows // share) for part, share in SELECTED} - {0}
     return Choice[OptionalCount](choices=(None, *sorted(counts))) if counts else None

@@ -59,7 +59,7 @@ CASES = [
 ]
 
 
-def mixed(task: str, scaling: Any, rows: int = ROWS) -> Prepared:
+def mixed(task: str, scaling: Any, rows: int = ROWS, *, selection: Any = None) -> Prepared:
     """Three folds by time, of which the second knows fewer levels than the third.
 
     The test rows, the last, have gaps, levels that nobody knows, and numbers far beyond the others.
@@ -86,7 +86,7 @@ def mixed(task: str, scaling: Any, rows: int = ROWS) -> Prepared:
         columns,
         "y",
         validation={"strategy": "ordered", "column": "day", "folds": 3},
-        preprocessing={"scale_features": scaling} | options,
+        preprocessing={"scale_features": scaling, "select_features": selection} | options,
     )
     return prepare(table, check, max_levels=100)
 
@@ -164,6 +164,24 @@ def test_networks_that_see_numbers_scaled_in_several_ways_answer_together(
     metadata = describe_model(model_content(final), prepared, {})
     scalings = [member["scaling"] for member in metadata["members"]]
     assert scalings == ["standard", "quantile", "piecewise", "standard"]
+    assert np.allclose(final.predict(prepared.raw_test), final.predict_test())
+
+
+@pytest.mark.parametrize("task", slow_but(list(TASKS), fast=["regression", "multiclass"]))
+def test_networks_that_keep_other_inputs_answer_together(tmp_path: Path, task: str) -> None:
+    scaling, selection = {"choices": ["standard", "piecewise"]}, {"choices": [None, 2, 5]}
+    prepared = mixed(task, scaling, selection=selection)
+    # The second fold of each view.
+    alone = [as_if_trained(prepared, fold=fold) for fold in range(1, 18, 3)]
+    final = FinalModel(prepared, tuple(member for model in alone for member in model.members))
+
+    assert worst_difference(final, tmp_path) <= 1e-4
+    expected = by_numpy(final)
+    unit = expected.std() if task in {"regression", "logarithm"} else 1.0
+    assert np.abs(final.predict_test() - expected).max() <= 1e-4 * unit
+    metadata = describe_model(model_content(final), prepared, {})
+    kept = [member["select_features"] for member in metadata["members"]]
+    assert kept == [None, None, 2, 2, 5, 5]
     assert np.allclose(final.predict(prepared.raw_test), final.predict_test())
 
 

@@ -172,6 +172,10 @@ def test_mixup_and_noise_outside_their_range_are_refused(given: dict[str, Any], 
         (Preprocessing, {"scale_features": "minmax"}),
         (Preprocessing, {"scale_features": {"choices": []}}),
         (Preprocessing, {"scale_features": {"choices": ["none", "none"]}}),
+        (Preprocessing, {"select_features": 0}),
+        (Preprocessing, {"select_features": "some"}),
+        (Preprocessing, {"select_features": {"choices": [None, -1]}}),
+        (Preprocessing, {"select_features": {"min": 1, "max": 8}}),
     ],
     ids=str,
 )
@@ -187,7 +191,11 @@ def test_specification_survives_json() -> None:
         "dataset": "ds_1",
         "target": "y",
         "validation": {"strategy": "grouped", "column": "g", "folds": 4},
-        "preprocessing": {"scale_features": {"choices": ["robust", "none"]}, "log_target": "auto"},
+        "preprocessing": {
+            "scale_features": {"choices": ["robust", "none"]},
+            "select_features": {"choices": [None, 8]},
+            "log_target": "auto",
+        },
         "search_space": {"noise": 0.1, "mixup": {"min": 0.0, "max": 0.4}},
         "final": {"refit": True, "members": 3},
     }

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lowloss.spec import JobSpec
-from service.tables.decide import decide_pruning
+from lowloss.spec import Choice, JobSpec
+from service.tables.decide import decide_pruning, decide_selection
 
 
 def is_pruned(**given: Any) -> bool:
@@ -35,3 +35,35 @@ def test_trials_are_pruned_where_that_pays_or_is_asked_for(
     given: dict[str, Any], pruned: bool
 ) -> None:
     assert is_pruned(**given) is pruned
+
+
+def decided(columns: int, rows: int, **preprocessing: Any) -> object:
+    given = {"dataset": "ds_1", "target": "y", "preprocessing": preprocessing}
+    selection = decide_selection(JobSpec.model_validate(given), columns, rows)
+    return selection.choices if isinstance(selection, Choice) else selection
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "selection"),
+    [
+        (2_000, 600, (None, 25, 100)),
+        (58, 2_000, (None, 14, 29)),
+        (58, 2_001, None),
+        (8, 400, (None, 2, 4)),
+        (7, 400, None),
+        (30, 20, (None, 3)),
+        (30, 5, None),
+        (3_000, 1_500, None),
+    ],
+)
+def test_inputs_may_be_selected_where_rows_are_few(
+    columns: int, rows: int, selection: object
+) -> None:
+    assert decided(columns, rows) == selection
+
+
+@pytest.mark.parametrize("asked", [None, 7, {"choices": [None, 7]}])
+def test_a_selection_that_is_asked_for_is_kept(asked: Any) -> None:
+    expected = (None, 7) if isinstance(asked, dict) else asked
+
+    assert decided(2_000, 600, select_features=asked) == expected

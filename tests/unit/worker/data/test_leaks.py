@@ -65,6 +65,7 @@ def same_fit(one: Prepared, other: Prepared, fold: int) -> bool:
     units = {each.arrays.folds[fold].loss_unit for each in (one, other)}
     return (
         one.fits[fold].features == other.fits[fold].features
+        and one.fits[fold].dropped.tolist() == other.fits[fold].dropped.tolist()
         and one.fits[fold].target == other.fits[fold].target
         and np.array_equal(x_ND[:, :width], other_x_ND[:, :width])
         and np.allclose(mine.y_train_N, theirs.y_train_N, atol=1e-5)
@@ -94,7 +95,8 @@ def leaking_folds(columns: dict[str, Any], **given: Any) -> list[int]:
         assert np.array_equal(wrong.fits[number].split.train, fit.split.train)
         # It would show: the held rows are not what they were.
         was, now = clean.arrays.rows(number), wrong.arrays.rows(number)
-        assert not np.array_equal(was.x_val_MD[:, :2], now.x_val_MD[:, :2])
+        width = min(was.x_val_MD.shape[1], now.x_val_MD.shape[1])
+        assert not np.array_equal(was.x_val_MD[:, :width], now.x_val_MD[:, :width])
         if not same_fit(clean, wrong, number):
             found.append(number)
     return found
@@ -133,6 +135,18 @@ def test_codes_are_told_from_numbers_by_the_rows_that_a_fold_trains_on(strategy:
         some_columns() | {"code": code, "y": rng.normal(size=20)[code]},
         validation=STRATEGIES[strategy],
         preprocessing={"scale_features": "piecewise"},
+    )
+
+    assert leaking == []
+
+
+@pytest.mark.parametrize("scaling", ["standard", "piecewise"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_inputs_are_selected_by_the_rows_that_a_fold_trains_on(strategy: str, scaling: str) -> None:
+    leaking = leaking_folds(
+        some_columns(),
+        validation=STRATEGIES[strategy],
+        preprocessing={"scale_features": scaling, "select_features": {"choices": [None, 2, 3]}},
     )
 
     assert leaking == []

@@ -40,6 +40,7 @@ SETTINGS = st.fixed_dictionaries(
         "noise": SHARES,
         "mixup": SHARES,
         "scale_features": st.sampled_from(SCALINGS),
+        "select_features": st.sampled_from([None, 4]),
     }
 )
 
@@ -47,7 +48,8 @@ SETTINGS = st.fixed_dictionaries(
 @given(values=SETTINGS)
 @settings(max_examples=200, deadline=None)
 def test_recipe_of_a_trial_has_its_plan(values: dict[str, Any]) -> None:
-    spec = a_spec(preprocessing={"scale_features": {"choices": SCALINGS}})
+    views = {"scale_features": {"choices": SCALINGS}, "select_features": {"choices": [None, 4]}}
+    spec = a_spec(preprocessing=views)
     hyperparameters = Hyperparameters(layers=len(values["widths"]), **values)
 
     recipe = recipe_of_trial(hyperparameters, spec, Task.regression, classes=0)
@@ -58,6 +60,7 @@ def test_recipe_of_a_trial_has_its_plan(values: dict[str, Any]) -> None:
     again = plan_of_recipe(recipe, number=7, seed=5, fold=plan.fold)
     assert again == _with_values_of_each_layer(plan)
     assert recipe.scale_features == hyperparameters.scale_features
+    assert recipe.select_features == hyperparameters.select_features
 
 
 def _with_values_of_each_layer(plan: Plan) -> Plan:
