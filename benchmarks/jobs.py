@@ -111,13 +111,18 @@ def job_of(database: Database) -> Job:
 
 def prepare_job(database: Database, folder: Path) -> tuple[Reporter, JobSpec, Prepared]:
     """Claim the job that was submitted, and return what its search begins with."""
+    reporter, resources = claim_job_of(database, folder)
+    prepared, checked = prepare_data(reporter, load_job(reporter), resources)
+    return reporter, checked.spec, prepared
+
+
+def claim_job_of(database: Database, folder: Path) -> tuple[Reporter, JobResources]:
+    """Claim the job that was submitted, and return what runs it."""
     with database.transaction() as session:
         claim = claim_job(session, "bench", lease_seconds=36_000)
     assert claim is not None
     reporter = Reporter(database, claim.fence, _Channel(folder))  # type: ignore[arg-type]
-    resources = JobResources(Limits(), LocalExecutor(), folder)
-    prepared, checked = prepare_data(reporter, load_job(reporter), resources)
-    return reporter, checked.spec, prepared
+    return reporter, JobResources(Limits(), LocalExecutor(), folder)
 
 
 def prepared_of(database: Database, folder: Path) -> Prepared:

@@ -1,6 +1,7 @@
 """The results that the server returns: jobs, trials, curves, datasets, artifacts, states."""
 
 from lowloss.results.access import AuditEntry, CreatedToken, Project, Token
+from lowloss.results.all_rows import AllRowsRefit
 from lowloss.results.datasets import (
     NOT_A_FEATURE,
     QUANTILES,
@@ -77,6 +78,7 @@ __all__ = [
     "NOT_A_FEATURE",
     "QUANTILES",
     "UNFINISHED_STATES",
+    "AllRowsRefit",
     "Alternative",
     "Artifact",
     "Artifacts",

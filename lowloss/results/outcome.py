@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lowloss.results.all_rows import AllRowsRefit, describe_all_rows_refit
 from lowloss.results.datasets import TableWarning
 from lowloss.results.diagnosis import Verdict
 from lowloss.results.insights import SearchInsights
@@ -84,11 +85,15 @@ class Outcome(Result):
     `test_intervals` is the central 95 % of each test metric over resampled test rows.
     `test_predictions` is what charts of the predictions of these rows show, and `remarks` say what
     stands out. `agreement` is the largest difference of each model file's predictions of the test
-    rows from the training engine's, as a share of their spread. `trainings` counts the networks
-    that its diagnosis has trained so far; `diagnosis` is a summary, the whole one has a route of
-    its own. `missing_baselines` and `missing_artifacts` say why one could not be made. From
-    `model_ready_at` on, a model can be downloaded and predicts, while the job still runs: first the
-    network of the best trial so far, `model_trial`; where that is null, the one the job ends with.
+    rows from the training engine's, as a share of their spread. `all_rows_refit` is null where the
+    networks that were scored are handed out, as the job asks. Where it asks for them to be trained
+    once more after their score, on all rows, it says how that ended: after a `complete` one the new
+    networks are handed out, and whatever was measured on the test rows is of those before.
+    `trainings` counts the networks that its diagnosis has trained so far; `diagnosis` is a summary,
+    the whole one has a route of its own. `missing_baselines` and `missing_artifacts` say why one
+    could not be made. From `model_ready_at` on, a model can be downloaded and predicts, while the
+    job still runs: first the network of the best trial so far, `model_trial`; where that is null,
+    the one the job ends with.
     """
 
     executor: ExecutorName | None = None
@@ -109,6 +114,7 @@ class Outcome(Result):
     test_intervals: dict[str, tuple[float, float]] | None = None
     test_predictions: PredictionSummary | None = None
     final_gain: FinalGain | None = None
+    all_rows_refit: AllRowsRefit | None = None
     importances: tuple[Importance, ...] = ()
     insights: SearchInsights | None = None
     agreement: dict[str, float] = Field(default_factory=dict)
@@ -118,3 +124,8 @@ class Outcome(Result):
     diagnosis: Verdict | None = None
     missing_artifacts: dict[str, str] = Field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def score_note(self) -> str | None:
+        """The sentence on which model the test result is of; None where the job asks for one."""
+        return describe_all_rows_refit(self.all_rows_refit)

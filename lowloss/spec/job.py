@@ -243,14 +243,26 @@ class Final(Spec):
     The model is the winner's best run, or the mean of `members` runs. With `ensemble` their
     settings are those of the best trials whose mean predicts the validation rows best, else all
     are the winner's, on different seeds. With `refit` these runs are trained again on all rows
-    except the test rows, for the best number of epochs.
+    except the test rows, for the best number of epochs. With `use_test_rows` they are trained once
+    more after that model has its score, on all rows, and these networks are handed out.
     """
 
     refit: bool = True
+    use_test_rows: bool = False
     ensemble: bool = True
     members: Annotated[int, Field(ge=1, le=20), Number] = 8
     confirm_top: Annotated[int, Field(ge=1, le=20), Number] = 3
     confirm_seeds: Annotated[int, Field(ge=1, le=20), Number] = 3
+
+    @model_validator(mode="after")
+    def _check_refit_before_test_rows(self) -> Self:
+        if self.use_test_rows and not self.refit:
+            raise wrong_value(
+                "refit_missing",
+                "use_test_rows trains the networks of a refit once more, and refit is false",
+                fix="set refit to true, or use_test_rows to false",
+            )
+        return self
 
 
 def _check_unique(job_ids: tuple[str, ...]) -> tuple[str, ...]:

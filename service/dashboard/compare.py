@@ -180,8 +180,15 @@ def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
     for score, group in _group_by_score(jobs).items():
         best = [job.best.score if job.best and job in group else None for job in jobs]
         yield Row(f"best {score}", tuple(format_metric_cells(best)))
+    if any(job.outcome.all_rows_refit for job in jobs):
+        refits = tuple(_describe_refit(job) for job in jobs)
+        yield Row("trained on the test rows, after their score", refits)
     yield Row("trials", tuple(str(job.progress.trials_done) for job in jobs))
     yield Row("time", tuple(format_duration(job.progress.seconds) for job in jobs))
+
+
+def _describe_refit(job: Job) -> str:
+    return "yes" if job.outcome.all_rows_refit == "complete" else "no"
 
 
 def _list_winners(jobs: Sequence[Job]) -> Iterator[Row]:

@@ -79,6 +79,30 @@ def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_pa
     assert ridge < mean
 
 
+def test_model_that_trained_on_the_test_rows_has_the_score_of_the_one_before(
+    client: Client, tmp_path: Path
+) -> None:
+    dataset = upload(client, "diabetes")
+    final = {"confirm_top": 1, "confirm_seeds": 1, "members": 2}
+    scored, refitted = (
+        client.wait(client.submit(QUICK | {"dataset": dataset, "final": final | more}).id)
+        for more in ({}, {"use_test_rows": True})
+    )
+
+    cards = [
+        client.download(job.id, tmp_path / f"{job.id}.md", artifact="model_card.md").read_text()
+        for job in (scored, refitted)
+    ]
+
+    assert (scored.state, refitted.state) == (JobState.succeeded, JobState.succeeded)
+    assert (scored.outcome.all_rows_refit, refitted.outcome.all_rows_refit) == (None, "complete")
+    assert scored.outcome.test_metrics == refitted.outcome.test_metrics
+    assert scored.outcome.rows == {"train": 266, "validation": 88, "test": 88}
+    assert "were trained on 354 of them." in cards[0]
+    assert "were trained on 442 of them, the test rows too, after their score." in cards[1]
+    assert "measure is of the model before its last training" in cards[1]
+
+
 @pytest.mark.slow
 def test_same_job_runs_on_postgresql(postgres_client: Client, tmp_path: Path) -> None:
     job = postgres_client.submit(QUICK | {"dataset": upload(postgres_client, "iris")})

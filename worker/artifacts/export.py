@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from lowloss.results import Baseline, Diagnosis, FinalGain, PredictionSummary
+from lowloss.results import Baseline, Diagnosis, PredictionSummary
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL
 from service.store.database import Session, is_out_of_space
 from service.store.datasets import get_dataset
@@ -36,7 +36,7 @@ from worker.data.scores import Sampled, bootstrap, interval, scores
 from worker.progress.reporter import Reporter
 from worker.search.study import STUDY, write_study
 from worker.winner.baselines import FittedBaseline
-from worker.winner.final_model import FinalModel
+from worker.winner.final_model import FinalModel, FinalModels
 from worker.winner.importance import importances
 
 log = logging.getLogger(__name__)
@@ -69,31 +69,34 @@ class Exported:
 
 
 def export_model(
-    final: FinalModel,
-    gain: FinalGain | None,
+    models: FinalModels,
     baselines: Sequence[FittedBaseline],
     reporter: Reporter,
     folder: Path,
     *,
     seed: int,
 ) -> Exported:
-    """Score the model on the test rows and store it, and then look at it more closely.
+    """Score a model on the test rows and store the one to hand out, and then look at it closely.
 
     From the moment that `model.keras` and `model.onnx` are stored, users have them. Once the job is
-    to end, the SavedModel, intervals and importances are left out.
+    to end, the SavedModel, intervals and importances are left out. All that the test rows measure
+    is of the model that did not train on them.
     """
-    prepared, target = final.prepared, final.fit.target
-    test_metrics = scores(target, prepared.y_test, final.predict_test())
-    metadata = describe_model(model_content(final), prepared, test_metrics)
+    scored, handed_out, gain = models.scored, models.handed_out, models.gain
+    target = scored.fit.target
+    test_metrics = scores(target, scored.prepared.y_test, scored.predict_test())
+    metadata = describe_model(model_content(handed_out), handed_out.prepared, test_metrics)
+    metadata |= {"all_rows_refit": models.all_rows_refit}
     final_gain = None if gain is None else gain.model_dump()
     reporter.record(
         test_metrics=test_metrics,
         final_gain=final_gain,
-        test_predictions=summarise_test_rows(final, metadata["labels"]).model_dump(),
+        all_rows_refit=models.all_rows_refit,
+        test_predictions=summarise_test_rows(scored, target.labels).model_dump(),
     )
-    missing = store_model(final, metadata, reporter, folder)
-    record_intervals(final, baselines, reporter, seed=seed)
-    measured = reporter.if_not_finishing(partial(importances, final, seed=seed))
+    missing = store_model(handed_out, metadata, reporter, folder)
+    record_intervals(scored, baselines, reporter, seed=seed)
+    measured = reporter.if_not_finishing(partial(importances, scored, seed=seed))
     reporter.record(importances=[entry.model_dump() for entry in measured or ()])
     return Exported(metadata, missing)
 

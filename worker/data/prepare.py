@@ -131,14 +131,16 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     return _fitted(labelled, splits, views_of(spec), spec, offset=offset)
 
 
-def prepare_refit(prepared: Prepared, spec: JobSpec, views: tuple[View, ...]) -> Prepared:
+def prepare_refit(
+    prepared: Prepared, spec: JobSpec, views: tuple[View, ...], *, use_test_rows: bool = False
+) -> Prepared:
     """Prepare a fold for each view, which trains on all rows but the test rows.
 
     None validates. These are the rows that a fold has: ordered folds, too, together hold all of
-    them.
+    them. With `use_test_rows`, for a model that nothing is to measure, it trains on all rows.
     """
-    everything = Split(prepared.splits.non_test_rows, NO_ROWS)
-    splits = Splits((everything,), prepared.splits.test)
+    rows = np.arange(len(prepared.labelled.y)) if use_test_rows else prepared.splits.non_test_rows
+    splits = Splits((Split(rows, NO_ROWS),), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset
     return _fitted(prepared.labelled, splits, views, spec, offset=offset)

@@ -26,7 +26,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Splits:
-    """Row indices into the labelled rows. The test rows are in no fold."""
+    """Row indices into the labelled rows. The test rows are in no fold but the last refit's."""
 
     folds: tuple[Split, ...]
     test: Rows

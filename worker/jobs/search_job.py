@@ -45,7 +45,7 @@ from worker.trials.loop import SearchLoop
 from worker.trials.scoring import validation_metrics
 from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
-from worker.winner.refit import Engines, make_final_model
+from worker.winner.refit import Engines, make_final_models
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
@@ -58,7 +58,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """Run a search from its table to its exported model, and return how it ended.
 
     Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
-    on other seeds (`confirm_winner`). Networks of them are refitted (`make_final_model`), exported.
+    on other seeds (`confirm_winner`). Their networks are refitted (`make_final_models`), exported.
     """
     job, folder, executor = load_job(reporter), resources.folder, resources.executor
     prepared, checked = prepare_job(job, reporter, resources)
@@ -81,7 +81,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         confirmed = confirm_winner(tuner, engine, prepared, reporter, trained, earlier=earlier)
         if confirmed is not None:
             engines = Engines(engine, partial(new_engine, job.spec, executor))
-            final_model, gain = make_final_model(
+            models = make_final_models(
                 confirmed, loop.best_candidates, tuner, prepared, reporter, engines=engines
             )
     reporter.raise_if_suspended()
@@ -92,7 +92,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
     reporter.record(**confirmation_fields(confirmed, prepared))
     reporter.phase("export")
-    exported = export_model(final_model, gain, baselines, reporter, folder, seed=job.spec.seed)
+    exported = export_model(models, baselines, reporter, folder, seed=job.spec.seed)
     diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
     reporter.phase("report")
     export_reports(exported, reporter, folder, diagnosis)

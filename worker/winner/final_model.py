@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lowloss.results import AllRowsRefit, FinalGain
 from worker.data.columns import RawColumns
 from worker.data.prepare import FittedFold, Prepared
 from worker.data.target import Float64Array
@@ -74,3 +75,17 @@ class FinalModel:
             outputs.append(forward(weights, member.plan.activations, head, x_ND, bins=bins))
         mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
         return mean_NC
+
+
+@dataclass(frozen=True)
+class FinalModels:
+    """The model that the test rows measure, and the one that a job hands out.
+
+    They are the same unless the refit on all rows is `complete`: then the test rows trained the
+    second one, and say nothing of how good it is.
+    """
+
+    scored: FinalModel
+    gain: FinalGain | None
+    handed_out: FinalModel
+    all_rows_refit: AllRowsRefit | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lowloss.processes.logs import about
-from lowloss.results import FinalGain
+from lowloss.results import AllRowsRefit, FinalGain
 from lowloss.spec import JobSpec
 from worker.data.prepare import Prepared, prepare_refit
 from worker.data.scores import objective_value, scores
@@ -23,7 +23,7 @@ from worker.trials.scoring import fold_metrics
 from worker.winner.calibration import divide_logits, fit_temperature
 from worker.winner.confirm import Confirmed
 from worker.winner.ensemble import choose_members
-from worker.winner.final_model import FinalModel
+from worker.winner.final_model import FinalModel, FinalModels
 
 log = logging.getLogger(__name__)
 NewEngine = Callable[[Prepared], Engine]
@@ -55,6 +55,22 @@ class MemberPlans:
     temperature: float
 
 
+def make_final_models(
+    confirmed: Confirmed,
+    candidates: Sequence[TrainingResult],
+    tuner: SearchTuner,
+    prepared: Prepared,
+    reporter: Reporter,
+    *,
+    engines: Engines,
+) -> FinalModels:
+    """Make the model that is scored, and the one to hand out from it (`refit_on_all_rows`)."""
+    scored, gain = make_final_model(
+        confirmed, candidates, tuner, prepared, reporter, engines=engines
+    )
+    return refit_on_all_rows(scored, gain, tuner.spec, reporter, engines)
+
+
 def make_final_model(
     confirmed: Confirmed,
     candidates: Sequence[TrainingResult],
@@ -64,7 +80,7 @@ def make_final_model(
     *,
     engines: Engines,
 ) -> tuple[FinalModel, FinalGain | None]:
-    """Return the model to hand out, and what refitting and averaging gained on the test rows.
+    """Return the model to score, and what refitting and averaging gained on the test rows.
 
     `candidates` are the best trials that may have networks in it, beside the winner. Where someone
     stops the job, or its time is over, before all members have ended, it is the mean of those of
@@ -98,6 +114,29 @@ def make_final_model(
         before=_test_metrics(single),
         after=_test_metrics(final),
     )
+
+
+def refit_on_all_rows(
+    scored: FinalModel,
+    gain: FinalGain | None,
+    spec: JobSpec,
+    reporter: Reporter,
+    engines: Engines,
+) -> FinalModels:
+    """Train the networks of a refit once more, on all rows, after their model has its score.
+
+    Plans, epochs and temperature are those of the networks that were scored. Unless all of them end
+    well and in time, the `scored` model is handed out.
+    """
+    if not spec.final.use_test_rows:
+        return FinalModels(scored, gain, scored)
+    handed_out = None
+    if gain is not None and reporter.stop_cause is None:
+        handed_out = _train_on_all_rows(scored, spec, reporter, engines)
+    if handed_out is None:
+        ending: AllRowsRefit = "failed" if reporter.stop_cause is None else "cut_short"
+        return FinalModels(scored, gain, scored, ending)
+    return FinalModels(scored, gain, handed_out, "complete")
 
 
 def single_model(training: TrainingResult, spec: JobSpec, prepared: Prepared) -> FinalModel:
@@ -194,6 +233,24 @@ def _refit_members(
     epochs = {number: training.best_epoch or 1 for number, training in members.trainings.items()}
     trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)
     return _model_of(refit, plans, trained, members)
+
+
+def _train_on_all_rows(
+    scored: FinalModel, spec: JobSpec, reporter: Reporter, engines: Engines
+) -> FinalModel | None:
+    """Return the same networks, trained on all rows; None where some were not trained."""
+    views = tuple(fit.view for fit in scored.prepared.fits)
+    refit = prepare_refit(scored.prepared, spec, views, use_test_rows=True)
+    plans = [member.plan for member in scored.members]
+    epochs = {member.plan.number: len(member.epochs) for member in scored.members}
+    trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)
+    if len(trained) < len(plans):
+        return None
+    networks = (trained[_member_key(plan)] for plan in plans)
+    temperature = scored.temperature
+    return FinalModel(
+        refit, tuple(divide_logits(network, temperature) for network in networks), temperature
+    )
 
 
 def _train_plans(

@@ -172,10 +172,12 @@ def score_table(job: Job) -> Table:
 
 
 def show_scores(job: Job, console: Console) -> None:
-    """Show the test metrics, and how many rows they are of."""
+    """Show the test metrics, how many rows they are of, and which model where there were two."""
     rows = (job.outcome.rows or {}).get("test", 0)
     console.print(f"on {rows:,} test rows that no trial saw:")
     console.print(score_table(job))
+    if note := job.outcome.score_note:
+        console.print(note, soft_wrap=True)
 
 
 def describe_choice(job: Job) -> str | None:

@@ -141,6 +141,7 @@ def _metrics(facts: Facts) -> list[str]:
         *(["", *intervals] if intervals else []),
         "",
         verdict(facts) or "No baseline was fitted.",
+        *(["", note] if (note := facts.job.outcome.score_note) else []),
     ]
 
 
@@ -148,6 +149,7 @@ def _training_data(facts: Facts) -> list[str]:
     dataset, outcome = facts.dataset, facts.job.outcome
     validation = facts.job.search.validation
     split = ", ".join(f"{count:,} {part}" for part, count in (outcome.rows or {}).items())
+    is_on_all_rows = outcome.all_rows_refit == "complete"
     lines = [
         "## Training and evaluation data",
         "",
@@ -155,7 +157,8 @@ def _training_data(facts: Facts) -> list[str]:
         f"{dataset.rows:,} rows, {dataset.columns:,} columns.",
         f"- SHA-256: `{dataset.sha256}`.",
         f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.search.seed}).",
-        f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them.",
+        f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them"
+        f"{', the test rows too, after their score' if is_on_all_rows else ''}.",
     ]
     if facts.warnings:
         lines += ["", "How the table was read, where that was in doubt:", ""]

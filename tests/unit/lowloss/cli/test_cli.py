@@ -218,6 +218,14 @@ def test_watched_job_ends_with_its_result(
     assert "what stands out: The winner is [within] noise." in done.stdout
 
 
+def test_score_says_which_model_it_is_of(run: Callable[..., Result]) -> None:
+    outcome = FINISHED.model_copy(update={"all_rows_refit": "complete"})
+
+    done = run("best", "job_1", server=Server(a_json(a_job(JobState.succeeded, outcome=outcome))))
+
+    assert "What the test rows measure is of the model before its last training" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "answers", "wanted"),
     [

@@ -186,6 +186,20 @@ def test_preprocessing_and_final_take_what_they_know(
         kind.model_validate(given)
 
 
+def test_test_rows_train_only_after_a_refit_that_was_scored() -> None:
+    with pytest.raises(ValidationError) as caught:
+        JobSpec.model_validate(
+            {"dataset": "ds_1", "target": "y", "final": {"refit": False, "use_test_rows": True}}
+        )
+
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("final",)
+    assert "use_test_rows" in error["msg"]
+    assert error["msg"].endswith("set refit to true, or use_test_rows to false")
+    assert not Final().use_test_rows
+    assert Final(use_test_rows=True).refit
+
+
 def test_specification_survives_json() -> None:
     given = {
         "dataset": "ds_1",

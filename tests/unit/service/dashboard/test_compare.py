@@ -14,7 +14,7 @@ from lowloss.wording import DASH
 from service.dashboard.compare import _line_of
 from service.store.database import Database
 from service.store.jobs import record_outcome
-from service.store.queue import enqueue_job
+from service.store.queue import Fence, enqueue_job
 from tests.builders.facts import some_facts, some_improvements, some_insights
 from tests.builders.store import a_claim, a_dataset, a_job, a_spec, a_trial
 
@@ -158,3 +158,22 @@ def test_fields_that_differ_are_named_in_words(client: TestClient, store: Databa
     for words in ("budget: diagnosis seconds", "learns from"):
         assert words in differing
     assert "_" not in re.sub(r"job_\w+|<[^>]+>", "", differing)
+
+
+def test_models_that_trained_on_the_test_rows_are_told_apart(
+    client: TestClient, store: Database
+) -> None:
+    plain, refitted = a_search(store, 0.5), a_search(store, 0.25)
+    name = "trained on the test rows, after their score"
+    assert name not in compared(client, plain, refitted)
+    # Both stay claimed: the second one's attempt is the first, too.
+    with store.transaction() as session:
+        record_outcome(
+            session, Fence(refitted, "worker-1", 1), phase=None, all_rows_refit="complete"
+        )
+
+    page = compared(client, plain, refitted)
+
+    assert re.findall(rf"{name}</th><td class=\"n\">(\w+)</td><td class=\"n\">(\w+)<", page) == [
+        ("no", "yes")
+    ]

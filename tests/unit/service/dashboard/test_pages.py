@@ -322,6 +322,19 @@ def test_job_shows_how_its_model_predicts_and_what_stands_out(
     assert "0.50 ± 0.10" in text
 
 
+def test_job_says_which_model_its_score_is_of(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        metrics = {"rmse": 1.0}
+        record_outcome(session, fence, phase=None, test_metrics=metrics, all_rows_refit="cut_short")
+
+    text = client.get(f"/jobs/{job}").text
+
+    assert "The model that is handed out is the one that was scored" in text
+
+
 def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Database) -> None:
     job = a_job(store)
     fence = a_claim(store).fence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import shlex
@@ -106,6 +107,17 @@ def test_card_tells_of_data_and_limits(tmp_path: Path) -> None:
         "Trial 1, seed 1; best epoch 30 of at most 200",
     ):
         assert told in text
+
+
+def test_card_says_which_model_the_score_is_of(tmp_path: Path) -> None:
+    facts = some_facts(outcome={"all_rows_refit": "complete"})
+    metadata = dict(facts.metadata) | {"rows": {"train": 1200, "validation": 0, "test": 240}}
+
+    text = written(tmp_path, dataclasses.replace(facts, metadata=metadata))
+
+    assert "What the test rows measure is of the model before its last training: " in text
+    assert "trained on 1,200 of them, the test rows too, after their score." in text
+    assert "last training" not in written(tmp_path, some_facts())
 
 
 def test_matrix_model_is_told_of_by_its_one_input(tmp_path: Path) -> None:

@@ -112,6 +112,21 @@ def test_headline_has_the_test_result_and_its_interval(tmp_path: Path) -> None:
     assert "Measured on 240 rows that no trial saw, in units of price." in page.text
 
 
+@pytest.mark.parametrize(
+    ("refit", "told"),
+    [
+        ("complete", "The model that is handed out has no score of its own;"),
+        ("cut_short", "on all rows, but the job ended before that was complete."),
+        ("failed", "on all rows, but a training failed before that was complete."),
+    ],
+)
+def test_headline_says_which_model_it_is_of(tmp_path: Path, refit: str, told: str) -> None:
+    page = parsed(written(tmp_path, some_facts(outcome={"all_rows_refit": refit})))
+
+    assert told in page.text
+    assert told not in parsed(written(tmp_path, some_facts())).text
+
+
 def test_page_says_how_much_it_leaves_out(tmp_path: Path) -> None:
     excluded = tuple(ExcludedColumn(column=f"id {i}", reason="text") for i in range(70))
     facts = some_facts(columns=many_columns(), outcome={"excluded": excluded})
