@@ -11,8 +11,8 @@ SCARCE_ROWS, FOLDS = 1000, 5
 MANY_TRIALS = 60
 """From so many trials on they are pruned by default: chosen."""
 
-MIN_COLUMNS, MAX_ROWS = 8, 2_000
-"""Of so many columns, and with no more rows, a search may select inputs: as far as was measured."""
+MIN_COLUMNS, ROWS_PER_COLUMN = 8, 10
+"""Of so many columns, and with fewer rows for each of them, a search may select inputs."""
 MAX_SELECTED_CELLS = 2**22
 """Rows times columns up to which it may: each number of inputs is a further copy of the table."""
 SELECTED = ((4, 24), (2, 6))
@@ -53,10 +53,10 @@ def decide_pruning(spec: JobSpec) -> Pruning | None:
 
 
 def decide_selection(spec: JobSpec, columns: int, rows: int) -> SelectionParameter:
-    """Let a search choose how many inputs it keeps where rows are few (docs/decisions/0038)."""
+    """Let a search choose how many inputs it keeps where columns are many beside the rows."""
     if spec.preprocessing.select_features != "auto":
         return spec.preprocessing.select_features
-    is_wide = columns >= MIN_COLUMNS and rows <= MAX_ROWS
+    is_wide = columns >= MIN_COLUMNS and rows < ROWS_PER_COLUMN * columns
     if not is_wide or rows * columns > MAX_SELECTED_CELLS:
         return None
     counts = {min(columns // part, rows // share) for part, share in SELECTED} - {0}

@@ -47,16 +47,16 @@ def decided(columns: int, rows: int, **preprocessing: Any) -> object:
     ("columns", "rows", "selection"),
     [
         (2_000, 600, (None, 25, 100)),
-        (58, 2_000, (None, 14, 29)),
-        (58, 2_001, None),
-        (8, 400, (None, 2, 4)),
-        (7, 400, None),
+        (58, 579, (None, 14, 29)),
+        (58, 580, None),
+        (8, 79, (None, 2, 4)),
+        (7, 20, None),
         (30, 20, (None, 3)),
         (30, 5, None),
         (3_000, 1_500, None),
     ],
 )
-def test_inputs_may_be_selected_where_rows_are_few(
+def test_inputs_may_be_selected_where_columns_are_many_beside_the_rows(
     columns: int, rows: int, selection: object
 ) -> None:
     assert decided(columns, rows) == selection
