@@ -194,7 +194,7 @@ class Preprocessing(Spec):
 
     `select_features` keeps so many inputs: those with the largest F statistic of a linear relation
     to the target, by the training rows; null keeps all. `auto` lets the search choose where
-    there are fewer than ten rows a column. Embedded categories are always kept.
+    there are fewer than four rows a column. Embedded categories are always kept.
     `class_weight`: `balanced` gives every class the same weight in training; `auto` does so only
     where the objective does too (balanced accuracy, F1): elsewhere it would bias probabilities.
     `log_target`: `auto` trains on the target's logarithm where the target is skewed.

@@ -11,7 +11,7 @@ SCARCE_ROWS, FOLDS = 1000, 5
 MANY_TRIALS = 60
 """From so many trials on they are pruned by default: chosen."""
 
-MIN_COLUMNS, ROWS_PER_COLUMN = 8, 10
+MIN_COLUMNS, ROWS_PER_COLUMN = 8, 4
 """Of so many columns, and with fewer rows for each of them, a search may select inputs."""
 MAX_SELECTED_CELLS = 2**22
 """Rows times columns up to which it may: each number of inputs is a further copy of the table."""

@@ -47,9 +47,9 @@ def decided(columns: int, rows: int, **preprocessing: Any) -> object:
     ("columns", "rows", "selection"),
     [
         (2_000, 600, (None, 25, 100)),
-        (58, 579, (None, 14, 29)),
-        (58, 580, None),
-        (8, 79, (None, 2, 4)),
+        (58, 231, (None, 9, 29)),
+        (58, 232, None),
+        (8, 31, (None, 1, 4)),
         (7, 20, None),
         (30, 20, (None, 3)),
         (30, 5, None),
