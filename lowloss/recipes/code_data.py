@@ -13,7 +13,7 @@ _SCALERS = {
 }
 _NUMPY = "import numpy as np"
 _PIECEWISE = (
-    "bins = max(1, min(16, len(x_train) // 20, 4096 // x.shape[1]))",
+    "bins = max(1, min(48, len(x_train) // 20, 4096 // x.shape[1]))",
     "shares = np.linspace(0, 1, bins + 1)",
     'ends = [np.unique(np.nanquantile(column, shares, method="nearest")) for column in x_train.T]',
     "",

@@ -26,7 +26,7 @@ DAY, WEEK, YEAR = 1.0, 7.0, 365.2425
 """The periods of seasons, in days."""
 QUANTILES = 33
 """Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
-MAX_BINS, MIN_BIN_ROWS = 16, 20
+MAX_BINS, MIN_BIN_ROWS = 48, 20
 """A column's range is cut into at most so many bins, of about so many training rows at least."""
 MAX_BINS_OF_TABLE = 4096
 """Thousands of columns have fewer bins each: a network's first layer is as wide as all of them."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.builders.tables import checked_frame
-from worker.data.fit import MAX_BINS
+from worker.data.fit import MAX_BINS, MIN_BIN_ROWS
 from worker.data.prepare import Prepared, prepare
 
 ROWS, CODES = 1000, 40
@@ -31,11 +31,18 @@ def count_bins(of: Prepared, column: int = 0) -> int:
     return int(np.count_nonzero(bins.column_J == column))
 
 
+def usual_bins(of: Prepared) -> int:
+    """How many bins a column has at most whose values are not told apart."""
+    bins = min(MAX_BINS, len(of.fits[0].split.train) // MIN_BIN_ROWS)
+    assert bins < CODES - 1
+    return bins
+
+
 def test_each_two_codes_have_a_bin_between_them() -> None:
     found = prepared(CODE, WORTH[CODE] + NOISE)
 
     assert count_bins(found) == CODES - 1
-    assert count_bins(found, column=1) == MAX_BINS
+    assert count_bins(found, column=1) == usual_bins(found)
     (fold,) = found.fits
     bins, x_ND = fold.features.bins, found.arrays.x_VND[0]
     assert bins is not None
@@ -61,7 +68,9 @@ def test_codes_of_classes_are_told_apart_too() -> None:
     ids=["a line", "a curve", "nothing of it", "no whole numbers"],
 )
 def test_other_columns_keep_their_bins(code: Any, y: Any) -> None:
-    assert count_bins(prepared(code, y)) <= MAX_BINS
+    found = prepared(code, y)
+
+    assert count_bins(found) <= usual_bins(found)
 
 
 def test_rare_codes_have_no_bin() -> None:
