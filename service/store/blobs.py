@@ -205,7 +205,8 @@ def read_blob(
         if row is None or (row.data is None and row.objects_url is None and row.size_bytes > start):
             raise _deleted(sha256)
         if row.objects_url is not None:
-            yield from _read_objects(database, sha256, start=start, stop=stop)
+            parts = read_parts(row.objects_url, row.size_bytes, start=start, stop=stop)
+            yield from _check_deleted(database, sha256, row.objects_url, parts)
             return
         if row.data is None:
             return
@@ -226,19 +227,16 @@ def _select_chunk(sha256: str, position: int) -> Select[str | None, int, bytes |
     )
 
 
-def _read_objects(
-    database: Database, sha256: str, *, start: int, stop: int | None
+def _check_deleted(
+    database: Database, sha256: str, objects_url: str, parts: Iterator[bytes]
 ) -> Iterator[bytes]:
-    with database.reading() as session:
-        blob = session.get(BlobRow, sha256)
-    if blob is None or blob.objects_url is None:
-        raise _deleted(sha256)
+    """Yield the parts of a blob; raise RuntimeError where they are lost because it was deleted."""
     try:
-        yield from read_parts(blob.objects_url, blob.size_bytes, start=start, stop=stop)
+        yield from parts
     except BytesLost as error:
         with database.reading() as session:
             now = session.scalar(select(BlobRow.objects_url).where(BlobRow.sha256 == sha256))
-        if now != blob.objects_url:
+        if now != objects_url:
             raise _deleted(sha256) from error
         raise
 

@@ -123,5 +123,5 @@ def test_reading_of_a_table_goes_on_where_the_database_went_away(
     reporter.copy_blob(sha256, tmp_path / "table")
 
     assert (tmp_path / "table").read_bytes() == DATA
-    # Of six chunks each was read once, and every second reading failed.
-    assert next(readings) == 2 * 6
+    # Of six chunks each was read once, and every second reading failed; objects are not in it.
+    assert next(readings) == (2 * 6 if database.blob_store is None else 2)
