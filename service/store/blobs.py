@@ -152,11 +152,7 @@ def _write_parts(
                 raise RuntimeError(f"blob {sha256} was reaped while it was written")
     # As above: a blob for each that was written, and with it all of its objects.
     reap_chunks(database)
-    try:
-        delete_dead_objects(database)
-    except ObjectStoreAway as error:
-        # What was written is there.
-        log.warning("objects are not deleted for a while: %s", error)
+    _try_to_delete_objects(database)
 
 
 def _record_part(session: Session, sha256: str, objects_url: str, count: int) -> bool:
@@ -268,9 +264,19 @@ def reap_blobs(database: Database) -> int:
     reaped = 0
     while (is_deleted := reap_chunks(database)) is not None:
         reaped += is_deleted
-    while delete_dead_objects(database):
+    while _try_to_delete_objects(database):
         pass
     return reaped
+
+
+def _try_to_delete_objects(database: Database) -> bool:
+    """Delete the objects of a blob that is gone; return False where there is none, or no answer."""
+    try:
+        return delete_dead_objects(database)
+    except ObjectStoreAway as error:
+        # No reason to fail what is being stored.
+        log.warning("objects are not deleted for a while: %s", error)
+        return False
 
 
 def reap_chunks(database: Database) -> bool | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.store.database import Database, insert_if_absent, utc_now
@@ -28,8 +28,13 @@ class DeadObjectsRow(MappedTable):
 
 
 def name_dead(session: Session, objects_url: str, parts: int) -> None:
-    """Record that nothing needs the first objects below a URL; who is idle deletes them."""
+    """Record that nothing needs the first objects below a URL; who is idle deletes them.
+
+    Where that is recorded, and being done, it is to be done again: one may be newer.
+    """
     insert_if_absent(session, DeadObjectsRow, [{"objects_url": objects_url, "parts": parts}])
+    is_theirs = DeadObjectsRow.objects_url == objects_url
+    session.execute(update(DeadObjectsRow).where(is_theirs).values(tried_at=None))
 
 
 def delete_dead_objects(database: Database) -> bool:
@@ -59,5 +64,7 @@ def delete_dead_objects(database: Database) -> bool:
         dead.tried_at = utc_now()
     delete_parts(objects_url, parts)
     with database.transaction() as session:
-        session.execute(delete(DeadObjectsRow).where(DeadObjectsRow.objects_url == objects_url))
+        # Unless they were named again meanwhile.
+        is_theirs = DeadObjectsRow.objects_url == objects_url
+        session.execute(delete(DeadObjectsRow).where(is_theirs, tried_at.is_not(None)))
     return True

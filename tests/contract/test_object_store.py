@@ -27,7 +27,7 @@ from service.store.blobs import (
     write_blob,
 )
 from service.store.database import Database, is_busy, utc_now
-from service.store.dead_objects import DeadObjectsRow, delete_dead_objects
+from service.store.dead_objects import DeadObjectsRow, delete_dead_objects, name_dead
 from service.store.objects import PART_BYTES, BytesLost, ObjectStoreAway
 from service.store.queue import finish_job
 from service.store.schema import BlobChunkRow, BlobRow
@@ -67,8 +67,6 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def away(object_store: ObjectStore) -> Iterator[Callable[[], None]]:
     """A function that stops the object store; it is there again at the end of a test."""
-    object_store.stop()
-    object_store.start()
     yield object_store.stop
     object_store.stop()
     object_store.start()
@@ -257,11 +255,10 @@ def test_bytes_that_are_written_again_outlive_the_deletion_of_the_old_ones(
     sha256 = a_blob(database, DATA)
     forget_touches(database)
     assert reap_chunks(database)
-    dataset = a_dataset(database, DATA)
+    a_dataset(database, DATA)
 
     reap_blobs(database)
 
-    assert dataset
     assert b"".join(read_blob(database, sha256)) == DATA
     assert len(object_store.keys(store_url)) == 4
 
@@ -284,6 +281,31 @@ def test_writer_whose_blob_was_reaped_leaves_no_object(
     assert object_store.keys(store_url) == []
     write_blob(database, path, sha256=hash_file(path))
     assert b"".join(read_blob(database, hash_file(path))) == DATA
+
+
+def test_object_that_a_writer_adds_while_the_others_are_deleted_is_deleted_too(
+    database: Database,
+    store_url: str,
+    object_store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_blob(database, DATA)
+    forget_touches(database)
+    delete_parts = objects.delete_parts
+
+    def delete_and_meet_a_writer(objects_url: str, parts: int) -> None:
+        delete_parts(objects_url, parts)
+        monkeypatch.setattr(dead_objects, "delete_parts", delete_parts)
+        objects.put_part(objects_url, 0, b"late")
+        with database.transaction() as session:
+            name_dead(session, objects_url, 1)
+
+    monkeypatch.setattr(dead_objects, "delete_parts", delete_and_meet_a_writer)
+
+    reap_blobs(database)
+
+    assert object_store.keys(store_url) == []
+    assert count(database, DeadObjectsRow) == 0
 
 
 def test_both_homes_are_read_whatever_is_set_and_objects_are_deleted_where_theirs_is(
@@ -313,7 +335,7 @@ def test_both_homes_are_read_whatever_is_set_and_objects_are_deleted_where_their
     assert object_store.keys(store_url) == []
 
 
-def test_blob_that_is_deleted_for_good_does_not_fail_a_writer(
+def test_objects_that_cannot_be_deleted_fail_no_writer(
     database: Database,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -328,6 +350,7 @@ def test_blob_that_is_deleted_for_good_does_not_fail_a_writer(
     monkeypatch.setattr(dead_objects, "delete_parts", refuse)
 
     write_blob(database, path, sha256=hash_file(path))
+    reap_blobs(database)
 
     assert b"".join(read_blob(database, hash_file(path))) == DATA
     assert "objects are not deleted for a while: no rights to delete" in caplog.text
