@@ -252,11 +252,15 @@ def copy_blob(
 
 def load_blob(session: Session, sha256: str) -> bytes:
     """Return all of a blob at once; raise ObjectStoreAway or BytesLost."""
-    row = session.get(BlobRow, sha256)
-    if row is not None and row.objects_url is not None:
-        return b"".join(read_parts(row.objects_url, row.size_bytes))
-    chunks = select(BlobChunkRow.data).where(BlobChunkRow.sha256 == sha256)
-    return b"".join(session.scalars(chunks.order_by(BlobChunkRow.position)))
+    rows = session.execute(
+        select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
+        .outerjoin(BlobChunkRow, BlobChunkRow.sha256 == BlobRow.sha256)
+        .where(BlobRow.sha256 == sha256)
+        .order_by(BlobChunkRow.position)
+    ).all()
+    if rows and rows[0].objects_url is not None:
+        return b"".join(read_parts(rows[0].objects_url, rows[0].size_bytes))
+    return b"".join(row.data or b"" for row in rows)
 
 
 def reap_blobs(database: Database) -> int:
