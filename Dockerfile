@@ -6,18 +6,18 @@ ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY distributions distributions
 # The dependencies first: they change less often than the code.
-RUN uv sync --frozen --no-dev --no-install-workspace --extra server
+RUN uv sync --frozen --no-dev --no-install-workspace --extra server --extra s3
 COPY lowloss lowloss
 COPY service service
 COPY worker worker
 COPY migrations migrations
-RUN uv sync --frozen --no-dev --no-editable --extra server
+RUN uv sync --frozen --no-dev --no-editable --extra server --extra s3
 
 FROM build AS build-worker
-RUN uv sync --frozen --no-dev --no-editable --extra worker
+RUN uv sync --frozen --no-dev --no-editable --extra worker --extra s3
 
 FROM build-worker AS build-ray
-RUN uv sync --frozen --no-dev --no-editable --extra ray
+RUN uv sync --frozen --no-dev --no-editable --extra ray --extra s3
 
 FROM python:3.11-slim-bookworm AS base
 RUN useradd --create-home --uid 10001 lowloss && install -d -o lowloss -g lowloss /data

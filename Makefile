@@ -17,7 +17,7 @@ setup: .venv/.installed  ## Make the environment in .venv from the committed loc
 .venv/.installed: uv.lock pyproject.toml distributions/server/pyproject.toml distributions/server/hatch_build.py
 	test -x $(RUN)python || $(PYTHON) -m venv .venv
 	test -x $(RUN)uv || $(RUN)python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all
+	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all --extra s3
 	touch $@
 
 ray: .venv/.ray  ## Add what trains on a Ray cluster, for the tests

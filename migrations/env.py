@@ -10,7 +10,11 @@ from sqlalchemy import Connection
 
 from service.settings import Settings
 from service.store.database import Database, Json, UtcDateTime
+from service.store.dead_objects import DeadObjectsRow
 from service.store.schema import ProjectRow
+
+TABLES = ProjectRow, DeadObjectsRow
+"""A table of each module that has some: they share their metadata."""
 
 
 def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
@@ -28,7 +32,7 @@ def _run_migrations(connection: Connection) -> None:
     # SQLite cannot alter a constraint in place: batch mode rebuilds the table.
     context.configure(
         connection=connection,
-        target_metadata=ProjectRow.metadata,
+        target_metadata=TABLES[0].metadata,
         render_as_batch=True,
         compare_type=True,
         render_item=_render_item,

@@ -112,7 +112,7 @@ TAGS = [
 
 def make_resources(settings: Settings) -> Resources:
     """Build what the handlers share."""
-    database = Database(settings.url)
+    database = Database(settings.url, blob_store=settings.blob_store)
     return Resources(
         settings,
         database,

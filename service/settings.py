@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -88,6 +89,13 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str | None,
         Field(description="`postgresql://…` or `sqlite:///…`; SQLite in the data folder if unset."),
+    ] = None
+    blob_store: Annotated[
+        str | None,
+        Field(
+            description="Object store of new datasets, artifacts and checkpoints, "
+            "`s3://BUCKET/PREFIX`; the database if unset. It needs `lowloss[s3]` and `AWS_…`."
+        ),
     ] = None
     host: Annotated[str, Field(description="Address that the server binds to.")] = DEFAULT_HOST
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the server.")] = DEFAULT_PORT
@@ -217,6 +225,15 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(token for part in value.split(",") if (token := part.strip()))
+
+    @field_validator("blob_store")
+    @classmethod
+    def _check_blob_store(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/\w[\w.-]*)*/?", value, re.ASCII):
+            raise ValueError(f"{value} is not s3://BUCKET/PREFIX, such as s3://models/lowloss")
+        return value.rstrip("/")
 
     @property
     def url(self) -> str:

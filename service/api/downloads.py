@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -73,7 +74,9 @@ def send_artifact(database: Database, artifact: Artifact, request: Request) -> R
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     chunks = read_blob(database, artifact.sha256, start=span.start, stop=span.stop)
-    return StreamingResponse(chunks, status, headers)
+    # Before the response begins: what cannot be read at all is a problem, not a broken download.
+    first = next(chunks, b"")
+    return StreamingResponse(chain([first], chunks), status, headers)
 
 
 def _as_attachment(name: str) -> str:

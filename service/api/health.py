@@ -16,6 +16,7 @@ from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
 from service.machine import MIN_FREE_BYTES
 from service.resources.resources import Dependencies
+from service.store.objects import ObjectStoreAway, probe_store
 
 router = APIRouter(tags=["operations"])
 
@@ -43,12 +44,19 @@ async def check_alive() -> Response:
     responses=READY | only_problems(MalformedRequest, InternalError, NotReady),
 )
 def check_ready(deps: Dependencies) -> Response:
-    """Check the database and its schema, and that the data folder has room."""
+    """Check the database and its schema, the object store, and that the data folder has room."""
     if not deps.database.is_ready():
         raise NotReady(
             "the database does not answer, or has another version's schema",
             fix="wait, or start the server with access to the database so that it migrates",
         )
+    if (store := deps.settings.blob_store) is not None:
+        try:
+            probe_store(store)
+        except ObjectStoreAway as error:
+            raise NotReady(
+                f"{store} cannot be used: {error}", fix="wait, or set LOWLOSS_BLOB_STORE"
+            ) from error
     folder = deps.settings.data_dir
     try:
         free_bytes = shutil.disk_usage(folder).free

@@ -9,13 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lowloss.errors import LowlossError
-from lowloss.wording import format_bytes
+from lowloss.wording import counted, format_bytes
 from service.maintenance.doctor import Check, Verdict, examine
 from service.settings import read_settings
 from service.store.backups import back_up, restore
+from service.store.database import Database
+from service.store.facts import count_objects
 from service.store.space import compact
 
 FAILED, REFUSED = 1, 2
+BACKUP_LACKS = "not in it, and to be copied with their bucket (docs/operations.md)"
+RESTORED_SHARES = (
+    "still in the object store; give a copy beside the original another LOWLOSS_BLOB_STORE, or "
+    "none: it would delete the original's objects"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,9 +61,27 @@ def _run(options: argparse.Namespace) -> str:
     file = options.file
     if options.command == "backup":
         size = format_bytes(back_up(url, file))
-        return f"{file}: {size}; whoever reads it reads all that the server stores"
+        return (
+            f"{file}: {size}; whoever reads it reads all that the server stores"
+            f"{_describe_objects(url, BACKUP_LACKS)}"
+        )
     restore(url, file)
-    return "restored; `lowloss serve` brings it up to date where an older version wrote it"
+    return (
+        "restored; `lowloss serve` brings it up to date where an older version wrote it"
+        f"{_describe_objects(url, RESTORED_SHARES)}"
+    )
+
+
+def _describe_objects(url: str, what: str) -> str:
+    """Say how many blobs a database has in an object store, and what that means; else nothing."""
+    database = Database(url)
+    try:
+        blobs, size_bytes = count_objects(database) if database.is_ready() else (0, 0)
+    finally:
+        database.close()
+    if not blobs:
+        return ""
+    return f"; objects of {counted(blobs, 'blob')} ({format_bytes(size_bytes)}) are {what}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Looks at what server and workers need: database, schema, clock, workers, disks, leftovers."""
+"""Looks at what server and workers need: database, object store, clock, workers, disks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from lowloss.wording import counted, format_bytes, format_duration
 from service.machine import MIN_FREE_BYTES, UPLOAD_PREFIX, WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
 from service.settings import Settings
 from service.store.database import Database, complete_url
-from service.store.facts import DatabaseFacts, count_live_workers, read_facts
+from service.store.facts import DatabaseFacts, count_live_workers, count_objects, read_facts
+from service.store.objects import ObjectStoreAway, probe_store
 from service.store.space import Space
 
 LOW_FREE_BYTES = 16 * MIN_FREE_BYTES
@@ -52,6 +53,8 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Look at everything; a SQLite database is opened as a server opens it, in WAL mode."""
     checks = list(_check_database(settings))
+    if settings.blob_store is not None:
+        checks.append(_check_object_store(settings.blob_store))
     checks.append(_check_disk("data folder", settings.data_dir))
     checks.append(_check_disk("temporary files", Path(tempfile.gettempdir())))
     checks.append(_check_leftovers(settings.data_dir))
@@ -79,6 +82,7 @@ def _check_database(settings: Settings) -> Iterator[Check]:
         yield _check_schema(facts)
         if facts.has_schema:
             yield _check_workers(count_live_workers(database))
+            yield _check_blobs(*count_objects(database))
     except LowlossError as error:
         yield Check("database", Verdict.wrong, str(error), "start it, or make it reachable")
     finally:
@@ -127,6 +131,24 @@ def _check_workers(alive: int) -> Check:
         return Check("workers", Verdict.ok, f"{alive} alive")
     state, _, fix = NO_WORKER.partition(": ")
     return Check("workers", Verdict.warning, state, fix)
+
+
+def _check_blobs(count: int, size_bytes: int) -> Check:
+    if not count:
+        return Check("blobs", Verdict.ok, "all in the database")
+    detail = f"{counted(count, 'blob')} of {format_bytes(size_bytes)} in an object store"
+    return Check("blobs", Verdict.ok, detail)
+
+
+def _check_object_store(store: str) -> Check:
+    try:
+        probe_store(store)
+    except LowlossError as error:
+        return Check("object store", Verdict.wrong, str(error))
+    except ObjectStoreAway as error:
+        fix = "start it, or start `lowloss serve` once, which marks a new one"
+        return Check("object store", Verdict.wrong, str(error), fix)
+    return Check("object store", Verdict.ok, f"{store} answers")
 
 
 def _check_disk(name: str, folder: Path) -> Check:

@@ -6,6 +6,7 @@ import logging
 
 from lowloss.errors import InternalError, NotReady, Problem, StorageFull
 from service.store.database import is_busy, is_out_of_space
+from service.store.objects import BytesLost, ObjectStoreAway
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +17,17 @@ def find_fault_of_server(error: Exception) -> Problem:
         logger.error("a disk is full: %s", error)
         return StorageFull(
             "the server has no room left to store this", fix="ask its operator to make room"
+        )
+    if isinstance(error, ObjectStoreAway):
+        logger.warning("%s", error)
+        return NotReady(
+            "the object store (LOWLOSS_BLOB_STORE) is away", fix="send the request again soon"
+        )
+    if isinstance(error, BytesLost):
+        logger.error("%s", error)
+        return InternalError(
+            "stored bytes are missing in the object store (LOWLOSS_BLOB_STORE)",
+            fix="ask the server's operator to restore the object that its log names",
         )
     if is_busy(error):
         logger.warning("the database is away or busy: %s", error)

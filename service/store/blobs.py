@@ -1,25 +1,52 @@
-"""Bytes in SQL, in chunks, named by their SHA-256. Equal bytes are stored once.
+"""Bytes named by their SHA-256, in SQL or in an object store. Equal bytes are stored once.
 
 A blob is written in several short transactions, so that no other writer waits long. A blob that no
 dataset, artifact or checkpoint refers to is a leftover: the next writer or an idle worker deletes
 it, an hour after its last write, and after its release a minute, or an hour where a newer artifact
 replaced it.
+
+The objects of a blob are below a URL that was never used before and never will be again. The blob's
+row names it before the first of them is written, and their number is written down before the row is
+deleted (`dead_objects.py`), until the objects are. So whatever is killed when, each object is named
+by a row, and no deletion can meet a writer: whoever writes the same bytes anew has another URL. Two
+writers of a row write the same bytes into the same objects. A writer whose row was reaped, since it
+stood still for an hour, names its objects dead before it gives up.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+import logging
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.store.database import Database, insert_if_absent, utc_now
-from service.store.schema import ArtifactRow, BlobChunkRow, BlobRow, CheckpointRow, DatasetRow
+from service.store.dead_objects import delete_dead_objects, name_dead
+from service.store.objects import (
+    PART_BYTES,
+    BytesLost,
+    ObjectStoreAway,
+    count_parts,
+    put_part,
+    read_parts,
+)
+from service.store.schema import (
+    ArtifactRow,
+    BlobChunkRow,
+    BlobRow,
+    CheckpointRow,
+    DatasetRow,
+)
+
+log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024**2
 CHUNKS_PER_TRANSACTION = 16
@@ -36,17 +63,62 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_blob(database: Database, path: Path, *, sha256: str) -> None:
-    """Store a file's bytes, in transactions of at most 16 MiB; it is safe to repeat."""
+@dataclass(frozen=True)
+class _Home:
+    """Where a blob is or is to be: in objects, the first `stored_parts` of which are written."""
+
+    objects_url: str | None
+    stored_parts: int
+    is_complete: bool
+
+
+def _say_nothing() -> None:
+    """Give nobody a sign of life."""
+
+
+def write_blob(
+    database: Database, path: Path, *, sha256: str, alive: Callable[[], None] = _say_nothing
+) -> None:
+    """Store a file's bytes, in transactions of at most 16 MiB or objects of 4; safe to repeat.
+
+    They go where the database's settings say; what is there, or half there, stays where it is.
+    `alive` is called meanwhile. Raise ObjectStoreAway.
+    """
     size_bytes = path.stat().st_size
+    while (home := _begin_blob(database, sha256, size_bytes)) is None:
+        # Reaped between two statements of it: the next one is ours.
+        pass
+    if home.is_complete:
+        return
+    if home.objects_url is None:
+        _write_chunks(database, path, sha256, alive=alive)
+    else:
+        _write_parts(
+            database, path, sha256, home.objects_url, stored_parts=home.stored_parts, alive=alive
+        )
+
+
+def _begin_blob(database: Database, sha256: str, size_bytes: int) -> _Home | None:
+    """Return where a blob is, or is to be from now on."""
+    store = database.blob_store
+    objects_url = None if store is None else f"{store}/{sha256}/{secrets.token_hex(8)}"
+    new = {"sha256": sha256, "size_bytes": size_bytes, "objects_url": objects_url}
     with database.transaction() as session:
-        insert_if_absent(session, BlobRow, [{"sha256": sha256, "size_bytes": size_bytes}])
+        insert_if_absent(session, BlobRow, [new])
         _touch(session, sha256)
-        if _is_complete(session, sha256):
-            return
+        blob = session.get(BlobRow, sha256)
+        if blob is None:
+            return None
+        return _Home(blob.objects_url, blob.stored_parts, _is_complete(session, sha256))
+
+
+def _write_chunks(
+    database: Database, path: Path, sha256: str, *, alive: Callable[[], None]
+) -> None:
     with path.open("rb") as file:
         chunks = enumerate(iter(partial(file.read, CHUNK_BYTES), b""))
         for first in chunks:
+            alive()
             with database.transaction() as session:
                 _touch(session, sha256)
                 # One at a time, so that memory holds only one.
@@ -55,6 +127,44 @@ def write_blob(database: Database, path: Path, *, sha256: str) -> None:
                     insert_if_absent(session, BlobChunkRow, [row])
             # Deletes more chunks than were written: checkpoints must not pile up between uploads.
             reap_chunks(database)
+
+
+def _write_parts(
+    database: Database,
+    path: Path,
+    sha256: str,
+    objects_url: str,
+    *,
+    stored_parts: int,
+    alive: Callable[[], None],
+) -> None:
+    """Write the parts that are missing, one after the other."""
+    with path.open("rb") as file:
+        file.seek(stored_parts * PART_BYTES)
+        for number, data in enumerate(iter(partial(file.read, PART_BYTES), b""), stored_parts):
+            alive()
+            put_part(objects_url, number, data)
+            with database.transaction() as session:
+                is_there = _record_part(session, sha256, objects_url, number + 1)
+                if not is_there:
+                    name_dead(session, objects_url, number + 1)
+            if not is_there:
+                raise RuntimeError(f"blob {sha256} was reaped while it was written")
+    # As above: a blob for each that was written, and with it all of its objects.
+    reap_chunks(database)
+    _try_to_delete_objects(database)
+
+
+def _record_part(session: Session, sha256: str, objects_url: str, count: int) -> bool:
+    """Record that the first parts of a blob are there; return whether the blob is."""
+    stored = case((BlobRow.stored_parts < count, count), else_=BlobRow.stored_parts)
+    recorded = session.scalar(
+        update(BlobRow)
+        .where(BlobRow.sha256 == sha256, BlobRow.objects_url == objects_url)
+        .values(touched_at=utc_now(), stored_parts=stored)
+        .returning(BlobRow.sha256)
+    )
+    return recorded is not None
 
 
 def adopt_blob(session: Session, sha256: str) -> None:
@@ -79,42 +189,78 @@ def release_blobs(
 def read_blob(
     database: Database, sha256: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
-    """Yield the bytes from `start` to before `stop`, a chunk at a time, each read by itself.
+    """Yield the bytes from `start` to before `stop`, a chunk or part at a time, each by itself.
 
     Raise RuntimeError where the blob was deleted in the meantime: what came so far is not all.
+    Raise ObjectStoreAway, or BytesLost where it has objects that are not there.
     """
-    position = start // CHUNK_BYTES
-    offset = start % CHUNK_BYTES
-    remaining = None if stop is None else stop - start
-    while remaining is None or remaining > 0:
+    while stop is None or start < stop:
+        position, offset = divmod(start, CHUNK_BYTES)
         with database.reading() as session:
-            data = session.scalar(
-                select(BlobChunkRow.data).where(
-                    BlobChunkRow.sha256 == sha256, BlobChunkRow.position == position
-                )
-            )
-        if data is None:
-            _check_ended(database, sha256, position * CHUNK_BYTES)
+            row = session.execute(_select_chunk(sha256, position)).one_or_none()
+        if row is None or (row.data is None and row.objects_url is None and row.size_bytes > start):
+            raise _deleted(sha256)
+        if row.objects_url is not None:
+            parts = read_parts(row.objects_url, row.size_bytes, start=start, stop=stop)
+            yield from _check_deleted(database, sha256, row.objects_url, parts)
             return
-        is_last = len(data) < CHUNK_BYTES
-        data = data[offset : None if remaining is None else offset + remaining]
+        if row.data is None:
+            return
+        data = row.data[offset : None if stop is None else offset + stop - start]
         yield data
-        if is_last:
+        if len(row.data) < CHUNK_BYTES:
             return
-        remaining = None if remaining is None else remaining - len(data)
-        position, offset = position + 1, 0
+        start += len(data)
 
 
-def copy_blob(database: Database, sha256: str, file: IO[bytes]) -> None:
+def _select_chunk(sha256: str, position: int) -> Select[str | None, int, bytes | None]:
+    """Select where a blob is, its size and, where it is in chunks and has it, one of them."""
+    is_chunk = (BlobChunkRow.sha256 == BlobRow.sha256) & (BlobChunkRow.position == position)
+    return (
+        select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
+        .outerjoin(BlobChunkRow, is_chunk)
+        .where(BlobRow.sha256 == sha256)
+    )
+
+
+def _check_deleted(
+    database: Database, sha256: str, objects_url: str, parts: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Yield the parts of a blob; raise RuntimeError where they are lost because it was deleted."""
+    try:
+        yield from parts
+    except BytesLost as error:
+        with database.reading() as session:
+            now = session.scalar(select(BlobRow.objects_url).where(BlobRow.sha256 == sha256))
+        if now != objects_url:
+            raise _deleted(sha256) from error
+        raise
+
+
+def _deleted(sha256: str) -> RuntimeError:
+    return RuntimeError(f"blob {sha256} was deleted while it was read: read it again")
+
+
+def copy_blob(
+    database: Database, sha256: str, file: IO[bytes], alive: Callable[[], None] = _say_nothing
+) -> None:
     """Write a blob's bytes into a file, from its position on: after an error it goes on there."""
     for data in read_blob(database, sha256, start=file.tell()):
         file.write(data)
+        alive()
 
 
 def load_blob(session: Session, sha256: str) -> bytes:
-    """Return all of a blob at once."""
-    chunks = select(BlobChunkRow.data).where(BlobChunkRow.sha256 == sha256)
-    return b"".join(session.scalars(chunks.order_by(BlobChunkRow.position)))
+    """Return all of a blob at once; raise ObjectStoreAway or BytesLost."""
+    rows = session.execute(
+        select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
+        .outerjoin(BlobChunkRow, BlobChunkRow.sha256 == BlobRow.sha256)
+        .where(BlobRow.sha256 == sha256)
+        .order_by(BlobChunkRow.position)
+    ).all()
+    if rows and rows[0].objects_url is not None:
+        return b"".join(read_parts(rows[0].objects_url, rows[0].size_bytes))
+    return b"".join(row.data or b"" for row in rows)
 
 
 def reap_blobs(database: Database) -> int:
@@ -122,39 +268,46 @@ def reap_blobs(database: Database) -> int:
     reaped = 0
     while (is_deleted := reap_chunks(database)) is not None:
         reaped += is_deleted
+    while _try_to_delete_objects(database):
+        pass
     return reaped
+
+
+def _try_to_delete_objects(database: Database) -> bool:
+    """Delete the objects of a blob that is gone; return False where there is none, or no answer."""
+    try:
+        return delete_dead_objects(database)
+    except ObjectStoreAway as error:
+        # No reason to fail what is being stored.
+        log.warning("objects are not deleted for a while: %s", error)
+        return False
 
 
 def reap_chunks(database: Database) -> bool | None:
     """Delete the last chunks of a leftover, and the blob with its first chunk.
 
-    Return whether the blob is deleted; None where there is no leftover.
+    Of a blob in an object store delete the row, and name its objects dead. Return whether the blob
+    is deleted; None where there is no leftover.
     """
     with database.transaction() as session:
-        sha256 = session.scalar(
-            select(BlobRow.sha256)
+        blob = session.scalar(
+            select(BlobRow)
             .where(BlobRow.touched_at < utc_now(-LEFTOVER_SECONDS), ~_is_referenced())
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        if sha256 is None:
+        if blob is None:
             return None
-        of_blob = BlobChunkRow.sha256 == sha256
+        if blob.objects_url is not None:
+            name_dead(session, blob.objects_url, count_parts(blob.size_bytes))
+        of_blob = BlobChunkRow.sha256 == blob.sha256
         last = session.scalar(select(func.max(BlobChunkRow.position)).where(of_blob))
         first = (last or 0) - 4 * CHUNKS_PER_TRANSACTION
         session.execute(delete(BlobChunkRow).where(of_blob, BlobChunkRow.position > first))
         if first >= 0:
             return False
-        session.execute(delete(BlobRow).where(BlobRow.sha256 == sha256))
+        session.execute(delete(BlobRow).where(BlobRow.sha256 == blob.sha256))
         return True
-
-
-def _check_ended(database: Database, sha256: str, end: int) -> None:
-    """Raise RuntimeError unless a blob ends before a byte."""
-    with database.reading() as session:
-        size_bytes = session.scalar(select(BlobRow.size_bytes).where(BlobRow.sha256 == sha256))
-    if size_bytes is None or size_bytes > end:
-        raise RuntimeError(f"blob {sha256} was deleted while it was read: read it again")
 
 
 def _is_referenced() -> ColumnElement[bool]:
@@ -177,7 +330,11 @@ def _is_complete(session: Session, sha256: str) -> bool:
         .where(BlobChunkRow.sha256 == sha256)
         .scalar_subquery()
     )
-    size_bytes, chunk_count = session.execute(
-        select(func.max(BlobRow.size_bytes), chunks).where(BlobRow.sha256 == sha256)
-    ).one()
-    return size_bytes is not None and chunk_count == -(-size_bytes // CHUNK_BYTES)
+    columns = BlobRow.size_bytes, BlobRow.objects_url, BlobRow.stored_parts, chunks
+    row = session.execute(select(*columns).where(BlobRow.sha256 == sha256)).one_or_none()
+    if row is None:
+        return False
+    size_bytes, objects_url, stored_parts, chunk_count = row
+    if objects_url is not None:
+        return bool(stored_parts == count_parts(size_bytes))
+    return bool(chunk_count == -(-size_bytes // CHUNK_BYTES))

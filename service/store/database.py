@@ -47,6 +47,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from lowloss.errors import LowlossError, NotReady
 from lowloss.wording import describe_error
 from service.machine import make_folder
+from service.store.objects import ObjectStoreAway, mark_store
 
 __all__ = [
     "Database",
@@ -131,10 +132,15 @@ def _utc_now_postgresql(element: utc_now, compiler: Any, **kw: Any) -> str:
 
 
 class Database:
-    """One process's access to the database: an engine and its transactions."""
+    """One process's access to the database: an engine and its transactions.
 
-    def __init__(self, url: str) -> None:
+    New blobs go into the object store `blob_store`, `s3://BUCKET/PREFIX`, or without one into the
+    database; those that are stored are read where they are.
+    """
+
+    def __init__(self, url: str, *, blob_store: str | None = None) -> None:
         self.url = complete_url(url)
+        self.blob_store = blob_store
         self.engine = _create_engine(self.url)
 
     @property
@@ -176,7 +182,10 @@ class Database:
         self.engine.dispose()
 
     def prepare(self) -> None:
-        """Bring the schema up to date at a process's start; raise NotReady without a database."""
+        """Bring the schema up to date at a process's start.
+
+        Raise NotReady without a database, or without an object store where one is set.
+        """
         try:
             self.migrate()
         except CommandError as error:
@@ -185,6 +194,11 @@ class Database:
             url = self.url.render_as_string()
             reason = describe_error(error.orig or error)
             raise NotReady(f"the database {url} cannot be used: {reason}") from error
+        if self.blob_store is not None:
+            try:
+                mark_store(self.blob_store)
+            except ObjectStoreAway as error:
+                raise NotReady(f"{self.blob_store} cannot be used: {error}") from error
 
     def is_ready(self) -> bool:
         """Return whether the database responds and has the schema of this version."""
@@ -221,7 +235,9 @@ def alembic_config() -> Config:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Return whether an error means that the database is unavailable for now."""
+    """Return whether an error means that the database or object store is unavailable for now."""
+    if isinstance(error, ObjectStoreAway):
+        return True
     # SQLite uses the same class for a missing table, which waiting does not repair.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
     # PostgreSQL ends idle transactions, and stops, with errors of other classes, too.

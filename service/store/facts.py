@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from lowloss.errors import NotReady
 from lowloss.wording import describe_error
 from service.store.database import Database, utc_now
-from service.store.schema import WorkerRow
+from service.store.schema import BlobRow, WorkerRow
 from service.store.space import Space, measure_space
 from service.store.workers import ALIVE_SECONDS
 
@@ -48,3 +48,12 @@ def count_live_workers(database: Database) -> int:
     is_alive = WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS)
     with database.reading() as session:
         return session.scalar(select(func.count()).where(is_alive)) or 0
+
+
+def count_objects(database: Database) -> tuple[int, int]:
+    """Return the number of blobs in an object store, and the bytes of them."""
+    in_objects = BlobRow.objects_url.is_not(None)
+    with database.reading() as session:
+        sums = select(func.count(), func.sum(BlobRow.size_bytes)).where(in_objects)
+        blobs, size_bytes = session.execute(sums).one()
+    return blobs, int(size_bytes or 0)

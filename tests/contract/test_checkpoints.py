@@ -17,6 +17,8 @@ from service.store.schema import BlobRow, CheckpointRow
 from service.store.trials import get_trial, record_epochs, start_trial
 from tests.builders.store import a_blob, a_claim, a_job, a_trial, expire_lease, some_hyperparameters
 
+pytestmark = pytest.mark.homes
+
 
 def a_running_trial(database: Database) -> Fence:
     a_job(database)

@@ -31,6 +31,8 @@ from service.store.schema import (
 from tests.builders.live_server import counted_statements
 from tests.builders.store import a_claim, a_job, a_trial, an_artifact
 
+pytestmark = pytest.mark.homes
+
 
 def a_finished_job(database: Database) -> Fence:
     """A job with a trial, events and a model."""

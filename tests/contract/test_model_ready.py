@@ -23,6 +23,8 @@ from service.store.queue import Fence, finish_job
 from service.store.schema import BlobRow
 from tests.builders.store import a_blob, a_claim, a_job, an_artifact, expire_lease
 
+pytestmark = pytest.mark.homes
+
 
 def export(database: Database, fence: Fence, data: bytes, *, trial: int | None = None) -> None:
     """Store a model as a worker does: both files at once, visible."""

@@ -109,6 +109,19 @@ def test_jobs_of_an_older_schema_are_searches(database: Database) -> None:
         session.execute(text("UPDATE jobs SET kind = 'study'"))
 
 
+def test_blobs_in_an_object_store_are_not_given_to_a_version_that_does_not_read_them(
+    database: Database,
+) -> None:
+    a_job(database)
+    with database.transaction() as session:
+        session.execute(text("UPDATE blobs SET objects_url = 's3://bucket/blob'"))
+
+    with pytest.raises(RuntimeError, match="1 blobs are in an object store"):
+        downgrade(database, "20261224_lost_clusters")
+
+    assert database.is_ready()
+
+
 def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) -> None:
     job_id = a_job(database)
     downgrade(database, "20261124_program")

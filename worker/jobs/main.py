@@ -50,7 +50,7 @@ def main() -> None:
     channel = Channel(Path(sys.argv[1]))
     settings = Settings()
     set_up_logs(settings.log_format, level=logging.INFO)
-    database = Database(settings.url)
+    database = Database(settings.url, blob_store=settings.blob_store)
     executor = make_executor(settings, channel)
     channel.count_cpu(lambda: executor.remote_cpu_seconds)
     resources = JobResources(settings.limits, executor, channel.folder)

@@ -60,8 +60,8 @@ class JobFinishing(Exception):
 class Reporter:
     """An attempt's way to the store; LeaseLost from any write once another worker has the job.
 
-    Where the database is away, reads and writes wait for it, however long that takes: an outage
-    is no failure of the job.
+    Where the database or the object store is away, reads and writes wait for it, however long that
+    takes: an outage is no failure of the job.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class Reporter:
 
     def save_checkpoint(self, saved: SavedCheckpoint, path: Path) -> None:
         """Store what a trial goes on from after a stop or a crash; without waiting."""
-        write_blob(self.database, path, sha256=saved.sha256)
+        write_blob(self.database, path, sha256=saved.sha256, alive=self.alive)
         self._write_once(lambda s: save_checkpoint(s, self.fence, saved))
 
     def add_artifact(self, path: Path, media_type: str) -> None:
@@ -214,10 +214,10 @@ class Reporter:
 
         def store() -> None:
             # Both again after an outage: one of an hour makes the bytes a leftover.
-            write_blob(self.database, path, sha256=new.sha256)
+            write_blob(self.database, path, sha256=new.sha256, alive=self.alive)
             self._write_once(lambda s: add_artifact(s, self.fence, new))
 
-        self._wait_for_database(store)
+        self._wait_for_store(store)
 
     def publish_model(self, files: Mapping[Path, str], *, trial: int | None) -> None:
         """Store a model's files, of these media types, and make them visible together.
@@ -229,10 +229,10 @@ class Reporter:
 
         def store() -> Requested:
             for path, artifact in zip(files, new, strict=True):
-                write_blob(self.database, path, sha256=artifact.sha256)
+                write_blob(self.database, path, sha256=artifact.sha256, alive=self.alive)
             return self._write_once(lambda s: publish_model(s, self.fence, new, trial=trial))
 
-        self._requested = self._wait_for_database(store)
+        self._requested = self._wait_for_store(store)
 
     def read(self, read: Callable[[Session], T]) -> T:
         """Return what a function reads from one snapshot of the store."""
@@ -241,12 +241,12 @@ class Reporter:
             with self.database.reading() as session:
                 return read(session)
 
-        return self._wait_for_database(read_once)
+        return self._wait_for_store(read_once)
 
     def copy_blob(self, sha256: str, path: Path) -> None:
         """Write a blob's bytes into a file."""
         with path.open("wb") as file:
-            self._wait_for_database(lambda: copy_blob(self.database, sha256, file))
+            self._wait_for_store(lambda: copy_blob(self.database, sha256, file, self.alive))
 
     def finish_trial(self, end: TrialEnd) -> None:
         """Record a trial's end and its whole curve."""
@@ -261,10 +261,10 @@ class Reporter:
         return answer
 
     def _write(self, write: Callable[[Session], T]) -> T:
-        return self._wait_for_database(lambda: self._write_once(write))
+        return self._wait_for_store(lambda: self._write_once(write))
 
-    def _wait_for_database(self, action: Callable[[], T]) -> T:
-        """Repeat what is safe to repeat until the database answers, and return its answer."""
+    def _wait_for_store(self, action: Callable[[], T]) -> T:
+        """Repeat what is safe to repeat until what it needs answers, and return its answer."""
         while True:
             self.alive()
             try:
@@ -272,7 +272,7 @@ class Reporter:
             except Exception as error:
                 if not is_busy(error):
                     raise
-                log.warning("the job waits for the database: %s", error)
+                log.warning("the job waits: %s", error)
                 time.sleep(WRITE_SECONDS)
 
 

@@ -25,7 +25,7 @@ def main() -> None:
         settings = read_settings()
         set_up_logs(settings.log_format, level=logging.INFO)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        database = Database(settings.url)
+        database = Database(settings.url, blob_store=settings.blob_store)
         database.prepare()
     except LowlossError as error:
         sys.exit(f"lowloss: {error}")

@@ -11,6 +11,7 @@ from functools import partial
 from lowloss.processes.logs import about
 from service.store.blobs import reap_chunks
 from service.store.database import Database, Session, is_busy
+from service.store.dead_objects import delete_dead_objects
 from service.store.events import thin_events
 from service.store.retention import delete_expired_dataset, delete_expired_job
 from service.store.space import give_back_pages
@@ -44,6 +45,7 @@ class Collector:
             partial(self._delete_expired, "dataset", delete_expired_dataset),
             self._thin_events,
             lambda: reap_chunks(self._database) is not None,
+            lambda: delete_dead_objects(self._database),
             lambda: give_back_pages(self._database),
         ):
             try:

@@ -57,15 +57,15 @@ def test_fault_of_ours_is_logged_and_tells_strangers_nothing(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> Any:
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is forty-two")
 
     monkeypatch.setattr("service.api.jobs.list_jobs", fail)
 
     answer = client.get("/v1/jobs")
 
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
-    assert "42" not in answer.text
-    assert "RuntimeError: the secret is 42" in caplog.text
+    assert "forty-two" not in answer.text
+    assert "RuntimeError: the secret is forty-two" in caplog.text
 
 
 # Tokens

@@ -1,0 +1,192 @@
+"""Bytes in an object store: S3, or what answers as it does. The only file that knows `obstore`.
+
+The bytes of a blob are parts of 4 MiB, each an object of its own below the blob's URL: one request
+writes a part whole or not at all. S3's multipart upload would make one object of them, but what a
+killed writer leaves of one can be neither listed nor deleted by `obstore` (0.12).
+
+Credentials, region and endpoint come from the environment (`AWS_ACCESS_KEY_ID`,
+`AWS_ENDPOINT_URL`, …).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lowloss.errors import LowlossError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+PART_BYTES = 4 * 1024**2
+"""What one request writes or reads, and memory holds."""
+TIMEOUT_SECONDS, RETRY_SECONDS, RETRIES = 25.0, 10.0, 3
+"""A request, tried again after 10 s no more, ends within 35 s: a worker's child may be silent for
+the 45 s of LOWLOSS_HANG_SECONDS."""
+PROBE_SECONDS = 3.0
+"""An orchestrator asks whether the server is ready, and waits 4 s for an answer."""
+MARK = "lowloss.txt"
+MARK_TEXT = b"Blobs of lowloss, which its database names. Change nothing here.\n"
+
+
+class ObjectStoreAway(Exception):
+    """The object store does not answer, or refuses: it may answer later."""
+
+
+class BytesLost(RuntimeError):
+    """Objects that the database names are not there, or are others: waiting does not help."""
+
+
+def put_part(objects_url: str, number: int, data: bytes) -> None:
+    """Write a part of a blob; raise ObjectStoreAway."""
+    _put(_part_url(objects_url, number), data)
+
+
+def read_parts(
+    objects_url: str, size_bytes: int, *, start: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
+    """Yield the bytes from `start` to before `stop` of a blob, at most a part at a time.
+
+    Raise ObjectStoreAway, or BytesLost where they are not there.
+    """
+    end = size_bytes if stop is None else min(stop, size_bytes)
+    while start < end:
+        number, first = divmod(start, PART_BYTES)
+        count = min(PART_BYTES - first, end - start)
+        yield _get(_part_url(objects_url, number), first, first + count)
+        start += count
+
+
+def delete_parts(objects_url: str, count: int) -> None:
+    """Delete the parts of a blob, those that are there; raise ObjectStoreAway."""
+    if not count:
+        return
+    keys = [_split(_part_url(objects_url, number))[1] for number in range(count)]
+    bucket, _ = _split(objects_url)
+    with _explaining(objects_url):
+        import obstore
+
+        obstore.delete(_open_bucket(bucket), keys)
+
+
+def count_parts(size_bytes: int) -> int:
+    """Return how many parts a blob of a size has."""
+    return -(-size_bytes // PART_BYTES)
+
+
+def mark_store(store_url: str) -> None:
+    """Write the object that `probe_store` asks for: this process may write; raise ObjectStoreAway.
+
+    Raise LowlossError where the library is not installed.
+    """
+    _put(f"{store_url}/{MARK}", MARK_TEXT)
+
+
+def probe_store(store_url: str) -> None:
+    """Ask for the mark, without trying again; raise ObjectStoreAway."""
+    bucket, key = _split(f"{store_url}/{MARK}")
+    with _explaining(store_url):
+        import obstore
+
+        obstore.head(_open_bucket(bucket, seconds=PROBE_SECONDS, retries=0), key)
+
+
+def _put(url: str, data: bytes) -> None:
+    bucket, key = _split(url)
+    with _explaining(url):
+        import obstore
+
+        obstore.put(_open_bucket(bucket), key, data, use_multipart=False)
+
+
+def _get(url: str, start: int, stop: int) -> bytes:
+    bucket, key = _split(url)
+    with _explaining(url):
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            data = obstore.get_range(_open_bucket(bucket), key, start=start, end=stop).to_bytes()
+        except (BaseError, OSError) as error:
+            if _says_any(error, "NoSuchKey", "InvalidRange"):
+                raise _lost(url) from error
+            raise
+    if len(data) != stop - start:
+        raise _lost(url)
+    return data
+
+
+def _lost(url: str) -> BytesLost:
+    return BytesLost(
+        f"the object {url} is not there, or not as it was written: somebody else deleted or "
+        "changed it; restore it from the bucket's versions or a copy"
+    )
+
+
+def _says_any(error: Exception, *codes: str) -> bool:
+    return any(code in str(error) for code in codes)
+
+
+@contextmanager
+def _explaining(url: str) -> Iterator[None]:
+    """Raise ObjectStoreAway for the library's errors, LowlossError where there is no library."""
+    try:
+        from obstore.exceptions import BaseError
+    except ModuleNotFoundError as error:
+        raise LowlossError(
+            f"{url} needs lowloss[s3] (LOWLOSS_BLOB_STORE): install it: {error}"
+        ) from error
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise ObjectStoreAway(
+            "the object store does not answer, or refuses (LOWLOSS_BLOB_STORE, AWS_…): "
+            f"{_describe(error)}"
+        ) from error
+
+
+def _describe(error: Exception) -> str:
+    """Return what the library says in its first line, and the store's code in place of its XML."""
+    reason = str(error).partition("\n")[0].partition("<?xml")[0]
+    code = re.search(r"<Code>(\w+)</Code>", str(error))
+    return reason + code[1] if code else reason.strip(" -:")
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Return the bucket of an object, and its key."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _part_url(objects_url: str, number: int) -> str:
+    return f"{objects_url}/{number:06}"
+
+
+@cache
+def _open_bucket(
+    bucket: str, *, seconds: float = TIMEOUT_SECONDS, retries: int = RETRIES
+) -> S3Store:
+    from obstore.store import S3Store
+
+    options: dict[str, Any] = {
+        "timeout": timedelta(seconds=seconds),
+        "connect_timeout": timedelta(seconds=min(seconds, 5.0)),
+    }
+    # Whoever names such an endpoint means it.
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["allow_http"] = True
+    return S3Store(
+        bucket,
+        client_options=options,  # type: ignore[arg-type]
+        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+    )
+
+
+def forget_buckets() -> None:
+    """Read the environment again with the next request."""
+    _open_bucket.cache_clear()

@@ -1,0 +1,236 @@
+"""The server, its start and its commands beside an object store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lowloss.errors import LowlossError, NotReady
+from lowloss.results import JobState
+from service.app import create_app
+from service.maintenance import doctor
+from service.maintenance.__main__ import main
+from service.settings import Settings, read_settings
+from service.store.database import Database
+from service.store.queue import finish_job
+from tests.builders.object_store import ObjectStore
+from tests.builders.store import a_blob, a_claim, a_job, an_artifact
+from tests.conftest import NewUrl
+
+URL = "http://127.0.0.1"
+DATA = bytes(range(256)) * 20_000
+
+
+@pytest.fixture
+def settings(new_database_url: NewUrl, tmp_path: Path, object_store: ObjectStore) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        database_url=new_database_url("sqlite"),
+        blob_store=object_store.new_url(),
+    )
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    opened = Database(settings.url, blob_store=settings.blob_store)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store_url(settings: Settings) -> str:
+    return str(settings.blob_store)
+
+
+@pytest.fixture
+def away(object_store: ObjectStore) -> Iterator[Callable[[], None]]:
+    """A function that stops the object store; it is there again at the end of a test."""
+    yield object_store.stop
+    object_store.stop()
+    object_store.start()
+
+
+@pytest.fixture
+def client(settings: Settings, database: Database) -> Iterator[TestClient]:
+    database.prepare()
+    with TestClient(create_app(settings), URL, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def a_model(database: Database) -> str:
+    """A job with a model of two parts; answers its id."""
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    an_artifact(database, fence, DATA)
+    with database.transaction() as session:
+        finish_job(session, fence, state=JobState.succeeded)
+    return job_id
+
+
+def test_server_stores_tables_in_the_object_store_and_sends_ranges_of_models_from_it(
+    client: TestClient, database: Database, store_url: str, object_store: ObjectStore
+) -> None:
+    table = b"x,y\n" + b"1.5,2.5\n2.5,3.5\n" * 50
+
+    uploaded = client.post("/v1/datasets?name=t", content=table)
+    model = f"/v1/jobs/{a_model(database)}/artifacts/model.keras"
+
+    assert uploaded.status_code == 201
+    keys = object_store.keys(store_url)
+    assert any(f"/{uploaded.json()['sha256']}/" in key for key in keys)
+    assert client.get(model).content == DATA
+    part = client.get(model, headers={"Range": "bytes=4194300-4194310"})
+    assert (part.status_code, part.content) == (206, DATA[4194300:4194311])
+
+
+def test_server_says_that_its_store_is_away(
+    client: TestClient, database: Database, away: Callable[[], None], object_store: ObjectStore
+) -> None:
+    model = f"/v1/jobs/{a_model(database)}/artifacts/model.keras"
+    table = b"x,y\n" + b"1.5,2.5\n2.5,3.5\n" * 50
+    assert client.get("/readyz").status_code == 200
+    away()
+
+    ready = client.get("/readyz")
+    refused = [client.get(model), client.post("/v1/datasets?name=t", content=table)]
+
+    assert ready.status_code == 503
+    assert "LOWLOSS_BLOB_STORE" in ready.json()["detail"]
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert answer.json()["detail"] == "the object store (LOWLOSS_BLOB_STORE) is away"
+    assert client.get("/v1/jobs").status_code == 200
+    object_store.start()
+    assert client.get("/readyz").status_code == 200
+    assert client.get(model).content == DATA
+
+
+def test_server_names_a_lost_object_in_its_log(
+    client: TestClient,
+    database: Database,
+    store_url: str,
+    object_store: ObjectStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job_id = a_model(database)
+    for key in object_store.keys(store_url):
+        object_store.delete(store_url, key)
+
+    answer = client.get(f"/v1/jobs/{job_id}/artifacts/model.keras")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "missing in the object store (LOWLOSS_BLOB_STORE)" in answer.json()["detail"]
+    assert "000000 is not there, or not as it was written" in caplog.text
+
+
+def test_doctor_looks_at_the_store(
+    settings: Settings, database: Database, away: Callable[[], None]
+) -> None:
+    def examine() -> dict[str, doctor.Check]:
+        return {check.name: check for check in doctor.examine(settings)}
+
+    unmarked = examine()
+    database.prepare()
+    a_blob(database, DATA)
+    marked = examine()
+    away()
+    gone = examine()
+
+    assert unmarked["blobs"].detail == "all in the database"
+    assert unmarked["object store"].verdict is doctor.Verdict.wrong
+    assert marked["object store"].verdict is doctor.Verdict.ok
+    assert marked["blobs"].detail == "1 blob of 5.12 MB in an object store"
+    assert gone["object store"].verdict is doctor.Verdict.wrong
+    assert "LOWLOSS_BLOB_STORE" in gone["object store"].detail
+
+
+def test_backup_says_that_objects_are_not_in_it(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LOWLOSS_DATABASE_URL", str(database.url))
+    assert main(["backup", str(tmp_path / "none")]) == 0
+    assert "objects of" not in capsys.readouterr().out
+    a_blob(database, DATA)
+
+    assert main(["backup", str(tmp_path / "one")]) == 0
+    assert "; objects of 1 blob (5.12 MB) are not in it" in capsys.readouterr().out
+    monkeypatch.setenv("LOWLOSS_DATABASE_URL", f"sqlite:///{tmp_path}/copy/lowloss.sqlite3")
+    assert main(["restore", str(tmp_path / "one")]) == 0
+    assert "it would delete the original's objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("s3://models/lowloss/", "s3://models/lowloss"),
+        ("s3://models", "s3://models"),
+        ("", None),
+    ],
+)
+def test_setting_names_a_bucket_and_a_prefix(
+    monkeypatch: pytest.MonkeyPatch, value: str, read: str | None
+) -> None:
+    monkeypatch.setenv("LOWLOSS_BLOB_STORE", value)
+
+    assert read_settings().blob_store == read
+
+
+@pytest.mark.parametrize(
+    "value", ["models", "gs://models", "s3://", "s3://Models", "s3://a b", "s3://m/../n"]
+)
+def test_setting_that_is_none_is_refused_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("LOWLOSS_BLOB_STORE", value)
+
+    with pytest.raises(LowlossError, match=r"LOWLOSS_BLOB_STORE: .*s3://BUCKET/PREFIX, such as"):
+        read_settings()
+
+
+def test_process_does_not_start_without_its_store(
+    database: Database, store_url: str, object_store: ObjectStore, away: Callable[[], None]
+) -> None:
+    database.prepare()
+    assert object_store.keys(store_url) == ["blobs/lowloss.txt"]
+    missing = Database(
+        database.url.render_as_string(hide_password=False), blob_store="s3://no-such-bucket/blobs"
+    )
+    with pytest.raises(
+        NotReady, match=r"s3://no-such-bucket/blobs cannot be used.*404 Not Found: NoSuchBucket$"
+    ):
+        missing.prepare()
+    missing.close()
+    away()
+
+    with pytest.raises(NotReady, match=f"{store_url} cannot be used.*LOWLOSS_BLOB_STORE"):
+        database.prepare()
+
+
+def test_library_is_asked_for_by_name(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
+
+    with pytest.raises(LowlossError, match=r"needs lowloss\[s3\] \(LOWLOSS_BLOB_STORE\)"):
+        database.prepare()
+
+
+def test_nothing_loads_the_library_where_no_store_is_set(tmp_path: Path) -> None:
+    program = (
+        "import sys, service.app, worker.supervisor.loop, worker.progress.reporter\n"
+        "from service.store.database import Database\n"
+        "database = Database(f'sqlite:///{sys.argv[1]}/lowloss.sqlite3')\n"
+        "database.prepare()\n"
+        "from tests.builders.store import a_blob\n"
+        "a_blob(database)\n"
+        "assert 'obstore' not in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
