@@ -36,7 +36,6 @@ from lowloss.spec.objective import (
 )
 from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parameters import (
-    FORMS,
     Choice,
     CountRange,
     Float,
@@ -52,7 +51,6 @@ from lowloss.spec.schedules import Schedule
 
 __all__ = [
     "DEFAULT_PROJECT",
-    "FORMS",
     "REGRESSION_METRICS",
     "Activation",
     "Budget",

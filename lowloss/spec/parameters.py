@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -103,8 +104,14 @@ def _find_form_or_auto(value: object) -> str:
     return "auto" if isinstance(value, str) else _find_form(value)
 
 
-FORMS = frozenset({"auto", "fixed", "choice", "range"})
-"""Names that pydantic puts into an error's location for a hyperparameter's form."""
+def _check_auto(value: object) -> object:
+    if value == "auto":
+        return value
+    raise wrong_value(
+        "selection_wanted",
+        f"{json.dumps(value)} is not accepted",
+        fix='give "auto", a number above 0, null for all inputs, or {"choices": […]}',
+    )
 
 
 def _reject_boolean(value: Any) -> Any:
@@ -243,7 +250,7 @@ ScheduleParameter = Annotated[
 ]
 ScalingParameter = Annotated[Annotated[Scaling, Fixed] | Annotated[Choice[Scaling], Choices], Form]
 SelectionParameter = Annotated[
-    Annotated[Literal["auto"], Tag("auto")]
+    Annotated[Literal["auto"], BeforeValidator(_check_auto), Tag("auto")]
     | Annotated[OptionalCount, Fixed]
     | Annotated[Choice[OptionalCount], Choices],
     Discriminator(_find_form_or_auto),

@@ -200,6 +200,13 @@ def test_test_rows_train_only_after_a_refit_that_was_scored() -> None:
     assert Final(use_test_rows=True).refit
 
 
+def test_a_selection_in_words_is_told_what_may_stand_there() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Preprocessing.model_validate({"select_features": "some"})
+
+    assert "a number above 0, null for all inputs" in caught.value.errors()[0]["msg"]
+
+
 def test_specification_survives_json() -> None:
     given = {
         "dataset": "ds_1",
