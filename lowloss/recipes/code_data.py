@@ -13,7 +13,6 @@ _SCALERS = {
 }
 _NUMPY = "import numpy as np"
 _PIECEWISE = (
-    "bins = max(1, min(48, len(x_train) // 20, 4096 // x.shape[1]))",
     "shares = np.linspace(0, 1, bins + 1)",
     'ends = [np.unique(np.nanquantile(column, shares, method="nearest")) for column in x_train.T]',
     "",
@@ -104,7 +103,10 @@ def feature_scaling(recipe: Recipe, *, numbers: str = "") -> Section:
     if recipe.scale_features == "none":
         return Section()
     if recipe.scale_features == "piecewise":
-        return Section((*_PIECEWISE, _format_calls(recipe, "x", "piecewise({})")), (_NUMPY,))
+        columns = numbers or "x.shape[1]"
+        bins = f"bins = max(1, min(48, len(x_train) // 20, 4096 // max(1, {columns})))"
+        lines = bins, *_PIECEWISE, _format_calls(recipe, "x", "piecewise({})")
+        return Section(lines, (_NUMPY,))
     if not numbers:
         return _format_scaler(recipe, "x", recipe.scale_features, "{}")
     scaler = _SCALERS[recipe.scale_features]

@@ -122,12 +122,11 @@ class Recipe(Spec):
     loss becomes linear. `exclude` names columns that the network does not see; `categorical` those
     whose whole numbers are codes of categories, or `all` such columns: each value has a column of
     its own. `front_layers` stand before the first Dense layer. `validation_rows` are drawn at
-    random, or the table's `last`: so Keras's own
-    `validation_split` takes them.
-    `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
-    `reduce_lr_on_plateau` has nothing to go by without a validation split. `inputs` is how many
-    numbers a row had where the network was built, if that is known: it is built anew for what the
-    table has, and a diagnosis tells where that are others.
+    random, or the table's `last`: so Keras's own `validation_split` takes them. `shuffle`: whether
+    each epoch sees the training rows in another order, else in the table's. `select_features` needs
+    `missing` to be `mean`. `reduce_lr_on_plateau` has nothing to go by without a validation split.
+    `inputs` is how many numbers a row had where the network was built, if that is known: it is
+    built anew for what the table has, and a diagnosis tells where that are others.
     """
 
     scale_features: RecipeScaling = "none"
@@ -181,6 +180,16 @@ class Recipe(Spec):
                 "smoothing_does_not_fit",
                 f"{self.loss} smooths no labels",
                 fix=f"leave label_smoothing out, or use one of {', '.join(names)}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_selection(self) -> Self:
+        if self.select_features is not None and self.missing == "keep":
+            raise wrong_value(
+                "selection_does_not_fit",
+                "inputs are not selected among missing numbers",
+                fix="set missing to mean, or leave select_features out",
             )
         return self
 

@@ -37,7 +37,12 @@ from service.tables.check_target import (
     drop_rare_classes,
     make_counts_warning,
 )
-from service.tables.decide import decide_pruning, decide_selection, decide_validation
+from service.tables.decide import (
+    count_selectable,
+    decide_pruning,
+    decide_selection,
+    decide_validation,
+)
 from service.tables.useless import explain_uselessness
 
 MIN_TRAIN_ROWS = 8
@@ -109,8 +114,9 @@ def check_table(
         labels = check_classes(target, spec.validation if is_split else None, limits)
     if is_split:
         _check_rows(dataset.rows - target.missing, spec.validation)
-    features, excluded = _select_features(spec, dataset)
-    selection = decide_selection(spec, len(features), dataset.rows - target.missing)
+    features, excluded = _choose_columns(spec, dataset)
+    rows, inputs = dataset.rows - target.missing, count_selectable(features)
+    selection = decide_selection(spec, inputs, rows)
     preprocessing = spec.preprocessing.model_copy(update={"select_features": selection})
     spec = spec.model_copy(update={"preprocessing": preprocessing})
     targets = (TargetColumn(spec.target, labels),)
@@ -241,10 +247,10 @@ def _check_rows(rows: int, validation: Validation) -> None:
         )
 
 
-def _select_features(
+def _choose_columns(
     spec: JobSpec, dataset: Dataset
 ) -> tuple[tuple[Column, ...], tuple[ExcludedColumn, ...]]:
-    """Select the columns that the model sees, and list those that are of no use to it."""
+    """Choose the columns that the model sees, and list those that are of no use to it."""
     _check_names(spec, [column.name for column in dataset.profile])
     include, exclude = spec.features.include, spec.features.exclude
     chosen = [

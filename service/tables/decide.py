@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lowloss.results import Column, Dataset
+from collections.abc import Iterable
+
+from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.spec import Choice, JobSpec, Pruning, Task, Validation
 from lowloss.spec.parameters import OptionalCount, SelectionParameter
 
@@ -11,12 +13,18 @@ SCARCE_ROWS, FOLDS = 1000, 5
 MANY_TRIALS = 60
 """From so many trials on they are pruned by default: chosen."""
 
-MIN_COLUMNS, ROWS_PER_COLUMN = 8, 4
-"""Of so many columns, and with fewer rows for each of them, a search may select inputs."""
-MAX_SELECTED_CELLS = 2**22
-"""Rows times columns up to which it may: each number of inputs is a further copy of the table."""
-SELECTED = ((4, 24), (2, 6))
-"""A search may keep one of so many columns, and one input for so many rows at most."""
+MIN_INPUTS, ROWS_PER_INPUT = 8, 4
+"""Of so many inputs, and with fewer rows for each of them, a search may select some."""
+MAX_SELECTED_CELLS = 2**21
+"""Rows times inputs up to which it may. The worker has them in memory once for each way of scaling,
+each number of inputs, and each fold: up to 45 times, of 8 MiB each."""
+FEW_SHARE, FEW_ROWS = 4, 24
+HALF_SHARE, HALF_ROWS = 2, 6
+"""It keeps a fourth of the inputs, or half; no more than one for so many rows."""
+
+
+EMBEDDED_LEVELS = 16
+"""A category of more levels is embedded, and always kept (`worker.data.fit.ONE_HOT_LEVELS`)."""
 
 
 def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
@@ -52,12 +60,27 @@ def decide_pruning(spec: JobSpec) -> Pruning | None:
     return default if pays or spec.algorithm == "hyperband" else None
 
 
-def decide_selection(spec: JobSpec, columns: int, rows: int) -> SelectionParameter:
-    """Let a search choose how many inputs it keeps where columns are many beside the rows."""
+def count_selectable(features: Iterable[Column]) -> int:
+    """Count the inputs that a search may select of columns: a date's seasons are not counted."""
+    counts = (
+        column.distinct if column.kind is ColumnKind.categorical else 1 + (column.missing > 0)
+        for column in features
+        if column.kind is not ColumnKind.categorical or column.distinct <= EMBEDDED_LEVELS
+    )
+    return sum(counts)
+
+
+def decide_selection(spec: JobSpec, inputs: int, rows: int) -> SelectionParameter:
+    """Let a search choose how many inputs it keeps where they are many beside the rows.
+
+    `inputs` may be selected; `rows` are all that have a target. A grid has what it is asked for.
+    """
     if spec.preprocessing.select_features != "auto":
         return spec.preprocessing.select_features
-    is_wide = columns >= MIN_COLUMNS and rows < ROWS_PER_COLUMN * columns
-    if not is_wide or rows * columns > MAX_SELECTED_CELLS:
+    is_wide = inputs >= MIN_INPUTS and rows < ROWS_PER_INPUT * inputs
+    if not is_wide or rows * inputs > MAX_SELECTED_CELLS or spec.algorithm == "grid":
         return None
-    counts = {min(columns // part, rows // share) for part, share in SELECTED} - {0}
-    return Choice[OptionalCount](choices=(None, *sorted(counts))) if counts else None
+    few = min(inputs // FEW_SHARE, rows // FEW_ROWS)
+    half = min(inputs // HALF_SHARE, rows // HALF_ROWS)
+    counts = sorted({few, half} - {0})
+    return Choice[OptionalCount](choices=(None, *counts)) if counts else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from worker.data.codes import find_codes
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
+from worker.data.input_choices import InputChoice, input_choices
 from worker.data.selection import find_dropped
 from worker.data.splits import Rows, Split, Splits, Traits, split_rows
 from worker.data.target import (
@@ -28,7 +29,6 @@ from worker.data.target import (
     log_offset,
     read_target,
 )
-from worker.data.views import View, views_of
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Fold
 from worker.engine.bins import Bins, align_bins
@@ -54,13 +54,13 @@ class LabelledRows:
 
 @dataclass(frozen=True)
 class FittedFold:
-    """What is fitted on the training rows of one fold, for one view.
+    """What is fitted on the training rows of one fold, for one choice of inputs.
 
     The network sees 0 in the `dropped` columns of the design matrix, and in their bins.
     """
 
     split: Split
-    view: View
+    choice: InputChoice
     features: FittedFeatures
     target: Target
     dropped: Rows
@@ -82,8 +82,8 @@ class FittedFold:
 class Prepared:
     """A job's rows, split and transformed; the test rows are seen by the winner alone.
 
-    `fits` are numbered as the folds of `arrays` are: those of the first view, then those of the
-    next.
+    `fits` are numbered as the folds of `arrays` are: those of the first choice of inputs, then
+    those of the next.
     """
 
     labelled: LabelledRows
@@ -128,13 +128,17 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
         _check_split(labelled, split, splits.test)
     first, lowest = y[splits.folds[0].train], float(y.min())
     offset = log_offset(spec.preprocessing.log_target, first, lowest=lowest)
-    return _fitted(labelled, splits, views_of(spec), spec, offset=offset)
+    return _fitted(labelled, splits, input_choices(spec), spec, offset=offset)
 
 
 def prepare_refit(
-    prepared: Prepared, spec: JobSpec, views: tuple[View, ...], *, use_test_rows: bool = False
+    prepared: Prepared,
+    spec: JobSpec,
+    choices: tuple[InputChoice, ...],
+    *,
+    use_test_rows: bool = False,
 ) -> Prepared:
-    """Prepare a fold for each view, which trains on all rows but the test rows.
+    """Prepare a fold for each choice of inputs, which trains on all rows but the test rows.
 
     None validates. These are the rows that a fold has: ordered folds, too, together hold all of
     them. With `use_test_rows`, for a model that nothing is to measure, it trains on all rows.
@@ -143,7 +147,7 @@ def prepare_refit(
     splits = Splits((Split(rows, NO_ROWS),), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset
-    return _fitted(prepared.labelled, splits, views, spec, offset=offset)
+    return _fitted(prepared.labelled, splits, choices, spec, offset=offset)
 
 
 def keep_labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -235,13 +239,13 @@ def _check_split(labelled: LabelledRows, split: Split, test: Rows) -> None:
 def _fitted(
     labelled: LabelledRows,
     splits: Splits,
-    views: tuple[View, ...],
+    choices: tuple[InputChoice, ...],
     spec: JobSpec,
     *,
     offset: float | None,
 ) -> Prepared:
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
-    fits = _fit_folds(labelled, splits, views, spec, offset=offset)
+    fits = _fit_folds(labelled, splits, choices, spec, offset=offset)
     # Folds see other levels: views are as wide as the widest.
     numbers = max(fit.features.numbers for fit in fits)
     width = numbers + len(fits[0].features.embedded)
@@ -250,14 +254,22 @@ def _fitted(
         x_VND[view] = fit.columns(labelled.raw, numbers=numbers)
     # The smallest spread: in units of a larger one, float32 would round a fold's targets away.
     unit = min((fit.target for fit in fits), key=lambda target: target.sd)
+    bins = align_bins([fit.bins for fit in fits])
+    folds = tuple(
+        replace(
+            _fold(number, fit, unit, labelled.y, spec),
+            unseen_inputs=_count_unseen(fit, bins[number] if bins else None),
+        )
+        for number, fit in enumerate(fits)
+    )
     arrays = Arrays(
         x_VND,
         unit.standardise(labelled.y),
         unit.loss,
         unit.outputs,
-        folds=tuple(_fold(view, fit, unit, labelled.y, spec) for view, fit in enumerate(fits)),
+        folds=folds,
         embeddings=_embeddings(fits),
-        bins=align_bins([fit.bins for fit in fits]),
+        bins=bins,
     )
     return Prepared(labelled, splits, tuple(fits), arrays)
 
@@ -265,27 +277,27 @@ def _fitted(
 def _fit_folds(
     labelled: LabelledRows,
     splits: Splits,
-    views: tuple[View, ...],
+    choices: tuple[InputChoice, ...],
     spec: JobSpec,
     *,
     offset: float | None,
 ) -> list[FittedFold]:
-    """Fit every fold's transforms on its training rows, one view after the other."""
+    """Fit every fold's transforms on its training rows, one choice of inputs after the other."""
     scale = spec.preprocessing.scale_target
     fits: list[FittedFold] = []
     fitted: dict[tuple[Scaling, int], FittedFeatures] = {}
-    for view in views:
+    for choice in choices:
         for fold, split in enumerate(splits.folds):
-            key = view.scale_features, fold
+            key = choice.scale_features, fold
             if key not in fitted:
                 # What is embedded is one choice for all folds: it decides what networks consist of.
                 first = next(iter(fitted.values()), None)
                 embedded = None if first is None else frozenset(f.column for f in first.embedded)
-                fitted[key] = _features(labelled, split, view.scale_features, embedded)
+                fitted[key] = _features(labelled, split, choice.scale_features, embedded)
             y_train = labelled.y[split.train]
             target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
-            dropped = _dropped(labelled, split, fitted[key], target, view.select_features)
-            fits.append(FittedFold(split, view, fitted[key], target, dropped))
+            dropped = _dropped(labelled, split, fitted[key], target, choice.select_features)
+            fits.append(FittedFold(split, choice, fitted[key], target, dropped))
     return fits
 
 
@@ -330,6 +342,14 @@ def _features(
     if labelled.matrix_columns is None:
         return features
     return as_matrix(features, matrix_columns=labelled.matrix_columns)
+
+
+def _count_unseen(fit: FittedFold, bins: Bins | None) -> int:
+    """Count the inputs of a fold's network that are dropped: columns, and bins in their place."""
+    if bins is None:
+        return len(fit.dropped)
+    in_bins = int(np.isin(bins.column_J, fit.dropped).sum())
+    return in_bins + int((fit.dropped >= bins.columns).sum())
 
 
 def _fold(view: int, fit: FittedFold, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:

@@ -17,10 +17,10 @@ from worker.engine.array_types import FloatArray, RowNumbers
 
 
 def find_dropped(
-    x_ND: FloatArray, y_N: Float64Array, *, count: int | None, is_regression: bool
+    x_ND: FloatArray, y_N: Float64Array, *, count: int, is_regression: bool
 ) -> RowNumbers:
-    """Return which inputs are left out where `count` are kept, by these rows; None keeps all."""
-    if count is None or count >= x_ND.shape[1]:
+    """Return which inputs are left out where `count` are kept, by these rows."""
+    if count >= x_ND.shape[1]:
         return np.empty(0, dtype=np.int64)
     selector = SelectKBest(f_regression if is_regression else f_classif, k=count)
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):

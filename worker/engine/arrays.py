@@ -59,7 +59,8 @@ class Fold:
     (y - y_shift) / y_scale, but for class indices; of several targets each has its own. `loss_unit`
     is what a data loss is divided by, so that losses of one job are in one unit: the variance of
     the training target where it is not standardised, else 1. Without validation rows a
-    plan trains for all its epochs, and keeps its last weights.
+    plan trains for all its epochs, and keeps its last weights. So many as `unseen_inputs` are 0 in
+    every row: they do not count for how the first layer begins.
     """
 
     train_N: RowNumbers
@@ -69,6 +70,7 @@ class Fold:
     y_shift: Unit = 0.0
     y_scale: Unit = 1.0
     loss_unit: float = 1.0
+    unseen_inputs: int = 0
 
     @property
     def is_validated(self) -> bool:

@@ -32,7 +32,8 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     for code 0.
     """
     sizes = [arrays.inputs(has_bins=arrays.has_bins(plan)), *plan.widths, arrays.outputs]
-    weights = draw_layers(plan, list(itertools.pairwise(sizes)))
+    fan_in = sizes[0] - arrays.folds[plan.fold].unseen_inputs
+    weights = draw_layers(plan, list(itertools.pairwise(sizes)), fan_in=fan_in)
     for index, embedding in enumerate(arrays.embeddings):
         rng = np.random.default_rng([plan.seed, 0xE3BD, index])
         table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)
@@ -41,12 +42,18 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     return weights
 
 
-def draw_layers(plan: Plan, shapes: Sequence[tuple[int, int]]) -> list[FloatArray]:
-    """Draw kernel [in, out] and bias [out] of each layer, of these shapes of kernels."""
+def draw_layers(
+    plan: Plan, shapes: Sequence[tuple[int, int]], *, fan_in: int | None = None
+) -> list[FloatArray]:
+    """Draw kernel [in, out] and bias [out] of each layer, of these shapes of kernels.
+
+    `fan_in` is the first layer's, where it is not its kernel's size.
+    """
     weights: list[FloatArray] = []
     for layer, shape in enumerate(shapes):
         rng = np.random.default_rng([plan.seed, 0x1417, layer])
-        kernel = _kernel(rng, plan.initializers[layer], shape)
+        first_fan = None if layer or fan_in is None else max(1, fan_in)
+        kernel = _kernel(rng, plan.initializers[layer], shape, fan_in=first_fan)
         weights += [kernel.astype(np.float32), _bias(plan, layer, shape[1])]
     return weights
 

@@ -119,9 +119,19 @@ def prepare_data(
     """
     limits = resources.limits
     table = read_dataset(reporter, job.dataset, job.options, resources)
-    checked = check_job(job.spec, job.dataset, limits=limits)
+    checked = check_job(_decided(job.spec), job.dataset, limits=limits)
     write_plain_table(resources.folder / SCRIPT_TABLE, table, checked)
     return prepare(table, checked, max_levels=limits.max_levels), checked
+
+
+def _decided(spec: JobSpec) -> JobSpec:
+    """Return a spec whose selection of inputs is decided: jobs from before there was one keep all.
+
+    What is undecided now, after other trials or other pages of it, stays so for the whole job.
+    """
+    preprocessing = spec.preprocessing
+    decided = preprocessing.model_copy(update={"select_features": preprocessing.selection})
+    return spec.model_copy(update={"preprocessing": decided})
 
 
 def read_dataset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,17 @@ from lowloss.spec import JobSpec
 from lowloss.spec.activations import usual_initializers
 from lowloss.spec.optimizers import USUAL_MOMENTUM
 from lowloss.spec.schedules import SEARCH_PLATEAU, Schedule
-from worker.data.views import View, views_of
+from worker.data.input_choices import InputChoice, input_choices
 from worker.engine.plans import Plan
 
-VIEW = {"scale_features", "select_features"}
-CONVERTED = {"layers", "schedule", *VIEW}
+CONVERTED = {"layers", "schedule", *(field.name for field in fields(InputChoice))}
 """Hyperparameters that a plan has in another form."""
 
 
 def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
-    """Build the plan of a trial, on the first fold of its view."""
-    view = View(hyperparameters.scale_features, hyperparameters.select_features)
-    first = views_of(spec).index(view) * spec.validation.fold_count
+    """Build the plan of a trial, on the first fold of its inputs."""
+    view = InputChoice(hyperparameters.scale_features, hyperparameters.select_features)
+    first = input_choices(spec).index(view) * spec.validation.fold_count
     return Plan(
         number,
         seed,
@@ -43,7 +42,7 @@ def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
     return Hyperparameters(
         layers=len(plan.widths),
         schedule="plateau" if plan.plateau else plan.schedule,
-        **asdict(views_of(spec)[plan.fold // spec.validation.fold_count]),
+        **asdict(input_choices(spec)[plan.fold // spec.validation.fold_count]),
         **{name: getattr(plan, name) for name in names},
     )
 

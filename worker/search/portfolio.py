@@ -32,8 +32,8 @@ COMMON: dict[str, Any] = {
 LINEAR = COMMON | {"learning_rate": 1e-2, "layers": 0, "l2": 1e-3, "dropout": 0.0}
 """A linear network: what small and noisy tables want. Spaces of hidden layers leave it out."""
 SHALLOW = {"learning_rate": 1e-2, "layers": 1, "width": 128, "l2": 1e-3, "dropout": 0.0}
-FEW_INPUTS = {"select_features": 64}
-"""Few of many inputs, where a search may select some."""
+FEW_INPUTS = {"select_features": "few"}
+"""The smallest number of inputs that a search may select, where it may select some."""
 PORTFOLIO: tuple[dict[str, Any], ...] = (
     COMMON,
     # By bins: what tables want whose target rises and falls along a column.
@@ -54,8 +54,11 @@ def first_settings(spec: JobSpec) -> list[Setting]:
     space, settings = Space.of(spec), []
     has_linear = 0 in possible_values(spec.search_space.layers)
     portfolio = [values for values in PORTFOLIO if has_linear or values is not LINEAR]
+    counts = [count for count in possible_values(spec.preprocessing.selection) if count]
+    few = min(counts, default=None)
     for values in portfolio[: max(1, spec.budget.max_trials // SHARE)]:
-        setting = space.nearest(values)
+        selection = {"select_features": few} if values["select_features"] == "few" else {}
+        setting = space.nearest(values | selection)
         if setting not in settings:
             settings.append(setting)
     return settings

@@ -16,6 +16,7 @@ import numpy as np
 
 from lowloss.results import Baseline
 from lowloss.spec import JobSpec, Task
+from worker.data.features import design_matrix
 from worker.data.prepare import Prepared
 from worker.data.scores import mean_metrics, scores
 from worker.data.splits import Rows
@@ -205,8 +206,12 @@ def _sample_training(prepared: Prepared, train: Rows, *, seed: int) -> Rows:
 
 
 def _features(prepared: Prepared, fold: int, rows: Rows) -> FloatArray:
-    # Baselines see columns, even where networks see bins.
-    return prepared.arrays.columns_of(prepared.arrays.folds[fold], rows)
+    # Baselines see all columns, even where networks see bins, or keep some inputs.
+    fit = prepared.fits[fold]
+    if not fit.dropped.size:
+        return prepared.arrays.columns_of(prepared.arrays.folds[fold], rows)
+    raw = prepared.labelled.raw.take(rows)
+    return design_matrix(fit.features, raw, numbers=prepared.arrays.numbers)
 
 
 def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> Rows:

@@ -42,7 +42,7 @@ class Engines:
 
 @dataclass(frozen=True)
 class MemberPlans:
-    """The networks to train for a model, each on the first fold of its view.
+    """The networks to train for a model, each on the first fold of its inputs.
 
     `trainings` says of the setting of a trial, by its number, how long it was best to train, and
     when its learning rate fell; `winner` is the winner's. The logits of all of them are divided by
@@ -221,7 +221,7 @@ def _refit_members(
     No rows validate: the learning rate falls where it fell then.
     """
     first_folds = sorted({plan.fold for plan in members.plans})
-    refit = prepare_refit(prepared, spec, tuple(prepared.fits[fold].view for fold in first_folds))
+    refit = prepare_refit(prepared, spec, tuple(prepared.fits[fold].choice for fold in first_folds))
     plans = [
         replace(
             plan,
@@ -239,8 +239,8 @@ def _train_on_all_rows(
     scored: FinalModel, spec: JobSpec, reporter: Reporter, engines: Engines
 ) -> FinalModel | None:
     """Return the same networks, trained on all rows; None where some were not trained."""
-    views = tuple(fit.view for fit in scored.prepared.fits)
-    refit = prepare_refit(scored.prepared, spec, views, use_test_rows=True)
+    choices = tuple(fit.choice for fit in scored.prepared.fits)
+    refit = prepare_refit(scored.prepared, spec, choices, use_test_rows=True)
     plans = [member.plan for member in scored.members]
     epochs = {member.plan.number: len(member.epochs) for member in scored.members}
     trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)

@@ -10,9 +10,9 @@ import numpy as np
 from tests.builders.finals import FOLDS, Case, a_case, a_prepared, trained
 from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_plan
+from worker.data.input_choices import InputChoice
 from worker.data.prepare import prepare, prepare_refit
 from worker.data.scores import scores
-from worker.data.views import View
 from worker.engine.protocol import train_plans
 from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.execution.local import LocalExecutor
@@ -87,7 +87,7 @@ def test_networks_of_an_ensemble_without_refit_are_of_the_winners_fold() -> None
 
 def test_refits_of_several_settings_train_in_one_engine() -> None:
     prepared, spec = a_prepared()
-    refit = prepare_refit(prepared, spec, (View("standard"), View("piecewise")))
+    refit = prepare_refit(prepared, spec, (InputChoice("standard"), InputChoice("piecewise")))
     widths = [(8,), (160,), (40, 40), (8,)]
     plans = [
         a_plan(number=number, seed=number, widths=width, fold=number % 2, max_epochs=2)
@@ -111,7 +111,7 @@ def test_refits_train_in_the_programs_of_the_search() -> None:
     of_search = list(train_plans(new_engine(spec, executor, prepared), folds, lambda: True))
     compile_seconds = executor.compile_seconds
 
-    refit = prepare_refit(prepared, spec, (View("standard"),))
+    refit = prepare_refit(prepared, spec, (InputChoice("standard"),))
     plans = [dataclasses.replace(plan, number=number) for number in range(1, 9)]
     refits = list(train_plans(new_engine(spec, executor, refit), plans, lambda: True))
 

@@ -14,9 +14,9 @@ from tests.builders.models import as_if_trained, read_metadata
 from worker.artifacts.export import export_model
 from worker.artifacts.model.check import Expected, ModelDiffers, check_keras, check_onnx
 from worker.artifacts.model.content import model_content
+from worker.data.input_choices import InputChoice
 from worker.data.prepare import prepare_refit
 from worker.data.scores import scores
-from worker.data.views import View
 from worker.progress.reporter import Reporter
 from worker.winner.final_model import FinalModel, FinalModels
 from worker.winner.importance import importances
@@ -53,8 +53,8 @@ def expected_of(model: FinalModel) -> Expected:
 
 def test_what_test_rows_measure_is_of_the_model_that_did_not_train_on_them(tmp_path: Path) -> None:
     prepared, spec = a_prepared()
-    scored = as_if_trained(prepare_refit(prepared, spec, (View("standard"),)))
-    everything = prepare_refit(prepared, spec, (View("standard"),), use_test_rows=True)
+    scored = as_if_trained(prepare_refit(prepared, spec, (InputChoice("standard"),)))
+    everything = prepare_refit(prepared, spec, (InputChoice("standard"),), use_test_rows=True)
     handed_out = as_if_trained(everything)
     other_weights = tuple(-weight for weight in handed_out.members[0].weights)
     handed_out = dataclasses.replace(

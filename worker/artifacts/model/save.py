@@ -60,7 +60,7 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
                 "plan": asdict(member.trained.plan),
                 "best_epoch": member.trained.best_epoch,
                 "scaling": member.features.scaling,
-                "select_features": member.fit.view.select_features,
+                "select_features": member.fit.choice.select_features,
             }
             for member in content.members
         ],

@@ -27,8 +27,9 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 from worker.diagnosis.thresholds import LINEAR_REST
 from worker.diagnosis.training.draws import STREAM, Draw, draw_parts, sample_rows
-from worker.diagnosis.training.treatment import STANDARD, Treatment
+from worker.diagnosis.training.treatment import STANDARD, Treatment, count_inputs
 from worker.engine.array_types import FloatArray, RowNumbers
+from worker.engine.arrays import NO_COLUMNS
 from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
@@ -260,8 +261,12 @@ class DiagnosisData:
         unseen_D = np.flatnonzero(gone)
         if treatment.select_features is None:
             return unseen_D
-        rows, features = draw.fit_rows, self._features(draw, "standard")
-        x_ND = design_matrix(features, self.raw.take(rows), numbers=self.width)
+        scaling = treatment.scale_features
+        rows, features = (
+            draw.fit_rows,
+            self._features(draw, "none" if scaling == "minmax" else scaling),
+        )
+        x_ND = np.array(design_matrix(features, self.raw.take(rows), numbers=self.width))
         x_ND[:, unseen_D] = 0
         dropped_D = find_dropped(
             x_ND,
@@ -283,8 +288,13 @@ class DiagnosisData:
     def inputs(self, recipe: Recipe) -> int:
         """Count what a recipe's first layer sees, in the draw that has most of it."""
         treatment, seen = Treatment.of(recipe), self.seen_by(recipe)
-        return seen.width + max(
-            len(bins.column_J) - bins.columns if (bins := seen.bins(treatment, draw)) else 0
+        is_selected = treatment.select_features is not None
+        return max(
+            count_inputs(
+                seen.width,
+                seen.bins(treatment, draw),
+                seen._unseen(treatment, draw) if is_selected else NO_COLUMNS,
+            )
             for draw in self.draws
         )
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lowloss.spec import Recipe, RecipeScaling
+from worker.engine.array_types import RowNumbers
+from worker.engine.bins import Bins
 
 
 @dataclass(frozen=True)
@@ -23,3 +27,12 @@ class Treatment:
 
 
 STANDARD = Treatment("standard", "mean", ())
+
+
+def count_inputs(columns: int, bins: Bins | None, unseen_D: RowNumbers) -> int:
+    """Count what a first layer sees: columns, or the bins in their place, without those unseen."""
+    seen = columns - len(unseen_D)
+    if bins is None:
+        return seen
+    is_seen_J = ~np.isin(bins.column_J, unseen_D)
+    return seen + int(is_seen_J.sum()) - len(np.unique(bins.column_J[is_seen_J]))

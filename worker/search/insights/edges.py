@@ -9,7 +9,7 @@ from typing import Any, Literal
 from scipy.stats import binom
 
 from lowloss.results import Edge, Trial, TrialState
-from lowloss.spec import Choice, Float, Int, JobSpec
+from lowloss.spec import Choice, Float, Int, JobSpec, SearchSpace
 from worker.search.sides import Side, Varying
 from worker.search.space import value_of, varying_sides
 
@@ -61,6 +61,8 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
     """
     best = _best_trials(spec, trials)
     for name, side in varying_sides(spec).items() if best else ():
+        if name not in SearchSpace.model_fields:
+            continue  # What is kept of the inputs is no part of the space that is proposed.
         values = [value_of(trial.hyperparameters, name) for trial in best]
         if None in values:
             continue  # Some of the best networks are linear, and have no width.

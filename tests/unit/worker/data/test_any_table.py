@@ -15,8 +15,8 @@ from lowloss.errors import ClassTooSmall, JobFailed, Problem, TooFewRows
 from lowloss.spec import JobSpec, Task
 from tests.builders.tables import checked_frame
 from worker.data.features import design_matrix
+from worker.data.input_choices import input_choices
 from worker.data.prepare import Prepared, prepare, prepare_refit
-from worker.data.views import views_of
 
 Rng = np.random.Generator
 Kind = Callable[[Rng, int], Any]
@@ -116,7 +116,7 @@ def assert_whole(prepared: Prepared) -> None:
         x_ND[:, fit.dropped] = 0
         assert np.array_equal(arrays.x_VND[fold.view], x_ND)
         inputs = fit.features.numbers
-        assert inputs - len(fit.dropped) == min(inputs, fit.view.select_features or inputs)
+        assert inputs - len(fit.dropped) == min(inputs, fit.choice.select_features or inputs)
         seen, y_train = arrays.rows(number), prepared.labelled.y[fold.train_N]
         assert np.isfinite(seen.y_train_N).all()
         assert np.isfinite(seen.y_val_M).all()
@@ -153,9 +153,9 @@ def test_table_is_prepared_whole_and_finite_or_refused_with_a_reason(
             assert failed.reason in {"split_too_small", "split_lacks_a_class"}
             assert "validation." in str(failed)
         case prepared, spec:
-            assert len(prepared.fits) == spec.validation.fold_count * len(views_of(spec))
+            assert len(prepared.fits) == spec.validation.fold_count * len(input_choices(spec))
             assert_whole(prepared)
-            assert_whole(prepare_refit(prepared, spec, views_of(spec)[-1:]))
+            assert_whole(prepare_refit(prepared, spec, input_choices(spec)[-1:]))
 
 
 STRATEGIES: list[dict[str, Any]] = [

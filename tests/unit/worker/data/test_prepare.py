@@ -12,10 +12,10 @@ from lowloss.spec import Task, Validation
 from tests.builders.tables import checked, mixed_columns, write_csv
 from worker.data.columns import input_names
 from worker.data.features import design_matrix
+from worker.data.input_choices import InputChoice
 from worker.data.prepare import Prepared, prepare, prepare_refit
 from worker.data.splits import Traits, split_rows
 from worker.data.target import class_weights
-from worker.data.views import View
 from worker.engine.arrays import Loss
 
 
@@ -93,7 +93,7 @@ def test_every_fold_sees_the_target_in_its_own_units(tmp_path: Path, log_target:
         assert np.allclose([seen.mean(), seen.std()], [0, 1], atol=1e-4)
 
 
-def test_ways_of_scaling_are_views_of_their_own(tmp_path: Path) -> None:
+def test_ways_of_scaling_are_input_choices_their_own(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", mixed_columns() | {"y": np.arange(400) * 1.5})
     both = prepared_from(
         path,
@@ -115,7 +115,7 @@ def test_refit_trains_on_all_rows_but_the_test_rows(tmp_path: Path) -> None:
     table, check = checked(path, "y", validation={"strategy": "kfold", "folds": 4})
     prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, check.spec, (View("robust"),))
+    refit = prepare_refit(prepared, check.spec, (InputChoice("robust"),))
 
     (fold,) = refit.arrays.folds
     assert not fold.is_validated

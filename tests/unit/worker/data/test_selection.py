@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.builders.tables import checked_frame
+from worker.data.input_choices import InputChoice, input_choices
 from worker.data.prepare import Prepared, prepare
 from worker.data.selection import find_dropped
-from worker.data.views import View, views_of
 
 RNG = np.random.default_rng(0)
 ROWS = 200
@@ -19,7 +19,7 @@ X[:, 5] = 7.0
 Y = X[:, 1] / 1e3 - 2 * X[:, 4] + RNG.normal(size=ROWS)
 
 
-def dropped(count: int | None, y: Any = Y, *, is_regression: bool = True) -> list[int]:
+def dropped(count: int, y: Any = Y, *, is_regression: bool = True) -> list[int]:
     x_ND = X.astype(np.float32)
     return [int(i) for i in find_dropped(x_ND, y, count=count, is_regression=is_regression)]
 
@@ -34,8 +34,8 @@ def test_inputs_of_classes_are_those_that_differ_between_them() -> None:
     assert dropped(1, classes, is_regression=False) == [0, 1, 3, 4, 5]
 
 
-@pytest.mark.parametrize("count", [None, 6, 100])
-def test_all_are_kept_where_no_fewer_are_asked_for(count: int | None) -> None:
+@pytest.mark.parametrize("count", [6, 100])
+def test_all_are_kept_where_there_are_no_more(count: int) -> None:
     assert dropped(count) == []
 
 
@@ -47,7 +47,7 @@ def wide(scaling: Any, selection: Any) -> Prepared:
     """A table of which only `x4`, the city and whether `x1` is missing matter."""
     x = X.astype(object)
     x[::4, 1] = None
-    city = np.where(RNG.random(ROWS) < 0.5, "Lyon", "Nice")
+    city = np.where(np.random.default_rng(1).random(ROWS) < 0.5, "Lyon", "Nice")
     columns = {f"x{i}": x[:, i].tolist() for i in range(5)} | {"city": city.tolist()}
     y = X[:, 4] + 3 * (city == "Lyon") + 3 * (np.arange(ROWS) % 4 == 0)
     table, check = checked_frame(
@@ -63,11 +63,11 @@ def test_each_view_sees_the_inputs_that_it_keeps() -> None:
     prepared = wide({"choices": ["standard", "piecewise"]}, {"choices": [4, None]})
 
     # Those that keep all come first, however the choices are ordered.
-    assert [fit.view for fit in prepared.fits[::3]] == [
-        View("standard"),
-        View("piecewise"),
-        View("standard", 4),
-        View("piecewise", 4),
+    assert [fit.choice for fit in prepared.fits[::3]] == [
+        InputChoice("standard"),
+        InputChoice("piecewise"),
+        InputChoice("standard", 4),
+        InputChoice("piecewise", 4),
     ]
     for number, fit in enumerate(prepared.fits):
         is_seen_D = np.any(prepared.x_test(number), axis=0)
@@ -76,18 +76,18 @@ def test_each_view_sees_the_inputs_that_it_keeps() -> None:
             in_bins = [is_seen_D[: len(bins.column_J)][bins.column_J == i].any() for i in range(5)]
             is_seen_D = np.r_[in_bins, is_seen_D[len(bins.column_J) :]]
         # Numbers, then the indicator, then both cities.
-        expected = [True] * 8 if fit.view.select_features is None else [0, 0, 0, 0, 1, 1, 1, 1]
+        expected = [True] * 8 if fit.choice.select_features is None else [0, 0, 0, 0, 1, 1, 1, 1]
         assert is_seen_D.tolist() == [bool(value) for value in expected]
 
 
 def test_a_selection_of_one_size_is_every_view() -> None:
-    assert {fit.view for fit in wide("quantile", 2).fits} == {View("quantile", 2)}
+    assert {fit.choice for fit in wide("quantile", 2).fits} == {InputChoice("quantile", 2)}
 
 
-def test_views_of_a_job_whose_selection_nobody_decided_keep_all() -> None:
+def test_input_choices_a_job_whose_selection_nobody_decided_keep_all() -> None:
     _, check = checked_frame({"x": X[:, 0], "y": Y}, "y")
     preprocessing = check.spec.preprocessing.model_copy(update={"select_features": "auto"})
 
     spec = check.spec.model_copy(update={"preprocessing": preprocessing})
 
-    assert views_of(spec) == (View("standard"),)
+    assert input_choices(spec) == (InputChoice("standard"),)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from lowloss.spec import Task
 from tests.builders.tables import checked_frame
+from worker.data.input_choices import InputChoice
 from worker.data.prepare import Prepared, prepare, prepare_refit
 from worker.data.target import LOG_REACH, Target, class_weights, fit_target, log_offset, skewness
-from worker.data.views import View
 from worker.engine.arrays import Loss
 
 Y = Target("y", Task.regression)
@@ -212,7 +212,7 @@ def test_logarithm_is_one_choice_for_all_folds_and_the_refit() -> None:
     table, check = checked_frame(columns, "y", **given)
     prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, check.spec, (View("standard"),))
+    refit = prepare_refit(prepared, check.spec, (InputChoice("standard"),))
 
     known = y[prepared.splits.non_test_rows]
     assert log_offset("auto", known, lowest=float(y.min())) is None
@@ -226,7 +226,7 @@ def test_refit_trains_on_all_rows_but_the_test_rows() -> None:
     table, check = checked_frame(columns, "y", validation=STRATEGIES[0])
     prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, check.spec, (View("robust"),))
+    refit = prepare_refit(prepared, check.spec, (InputChoice("robust"),))
 
     (fit,) = refit.fits
     assert sorted([*fit.split.train, *prepared.splits.test]) == list(range(100))

@@ -9,16 +9,17 @@ from lowloss.spec import Choice, JobSpec, Scaling
 
 
 @dataclass(frozen=True)
-class View:
+class InputChoice:
     """How numbers are scaled, and how many inputs are kept; all where `select_features` is None."""
 
     scale_features: Scaling
     select_features: int | None = None
 
 
-def views_of(spec: JobSpec) -> tuple[View, ...]:
-    """Return the views that a search may choose from; those that keep all inputs come first."""
-    return tuple(View(scaling, count) for count in _selections(spec) for scaling in _scalings(spec))
+def input_choices(spec: JobSpec) -> tuple[InputChoice, ...]:
+    """Return what a search may choose from; those that keep all inputs come first."""
+    counts, scalings = _selections(spec), _scalings(spec)
+    return tuple(InputChoice(scaling, count) for count in counts for scaling in scalings)
 
 
 def _scalings(spec: JobSpec) -> tuple[Scaling, ...]:
