@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 from lowloss.spec import Initializer
 from tests.builders.trainings import a_plan
-from worker.engine.arrays import Arrays, Loss
+from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.draws import dropout_keep, dropout_key, initial_weights, row_order
 
+FOLD = Fold(np.arange(1), np.arange(1, 2))
 RATES = (0.05, 0.2, 0.5, 0.8)
 
 
@@ -47,12 +49,22 @@ def test_initial_kernels_have_the_spread_of_their_rule(
     plan = a_plan(widths=(shape[1],), activation=activation)
     x_VND = np.zeros((1, 2, shape[0]), np.float32)
 
-    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, ())
+    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, (FOLD,))
     kernel, bias, *_ = initial_weights(plan, arrays)
 
     assert kernel.std() == pytest.approx(sd, rel=0.02)
     assert np.abs(kernel).max() < 2.3 * sd
     assert not bias.any()
+
+
+def test_inputs_that_are_always_0_do_not_count_for_the_first_layer() -> None:
+    x_VND = np.zeros((1, 2, 400), np.float32)
+    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, (replace(FOLD, unseen_inputs=390),))
+
+    kernel, _, head, *_ = initial_weights(a_plan(widths=(300,), activation="relu"), arrays)
+
+    assert kernel.std() == pytest.approx(math.sqrt(2 / 10), rel=0.02)
+    assert head.std() == pytest.approx(math.sqrt(2 / 301), rel=0.2)
 
 
 def test_row_orders_are_permutations_of_their_own() -> None:
@@ -100,7 +112,9 @@ def test_kernels_and_biases_begin_as_those_of_keras(
     initializer: dict[str, Any], stock: Callable[[], Any]
 ) -> None:
     record = Initializer.model_validate(initializer).record
-    arrays = Arrays(np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 1, ())
+    arrays = Arrays(
+        np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 1, (FOLD,)
+    )
     plan = a_plan(widths=(500,), initializers=(record,) * 2, bias_initializers=(record,) * 2)
 
     kernel, bias, *_ = initial_weights(plan, arrays)
@@ -117,7 +131,7 @@ def test_kernels_and_biases_begin_as_those_of_keras(
 def test_orthogonal_kernels_keep_lengths(shape: tuple[int, int]) -> None:
     record = Initializer.model_validate({"name": "orthogonal", "scale": 2.0}).record
     arrays = Arrays(
-        np.zeros((1, 2, shape[0]), np.float32), np.zeros(2, np.float32), Loss.mse, 1, ()
+        np.zeros((1, 2, shape[0]), np.float32), np.zeros(2, np.float32), Loss.mse, 1, (FOLD,)
     )
     plan = a_plan(widths=(shape[1],), initializers=(record,) * 2)
 

@@ -131,7 +131,7 @@ def judge_by_hand(recipe: Recipe, names: dict[str, Any]) -> float:
             CLASSES | {"scale_features": "piecewise", "missing": "mean", "select_features": 2},
             Task.multiclass,
         ),
-        (CLASSES | {"select_features": 100}, Task.multiclass),
+        (CLASSES | {"missing": "mean", "select_features": 100}, Task.multiclass),
         (CLASSES | {"scale_features": "piecewise", "missing": "mean"}, Task.multiclass),
         (CLASSES | {"validation_rows": "last", "shuffle": False}, Task.multiclass),
         (CLASSES | {"encode_labels": True}, Task.multiclass),

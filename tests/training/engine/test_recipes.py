@@ -17,7 +17,7 @@ from lowloss.spec.initializers import INITIALIZERS
 from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
 from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, holdout, run, some_arrays, with_targets
-from worker.engine.arrays import Arrays, Loss
+from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.cohort.buckets import Reach
 from worker.engine.cohort.program import Program, Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
@@ -245,7 +245,8 @@ def test_network_without_hidden_layers_trains_beside_others() -> None:
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_kernels_begin_as_keras_begins_them(name: str) -> None:
-    arrays = Arrays(np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 40, ())
+    x_VND, fold = np.zeros((1, 2, 300), np.float32), Fold(np.arange(1), np.arange(1, 2))
+    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 40, (fold,))
     record = INITIALIZERS[name]
     value = {"constant": 0.7}.get(name, 0.3 if record.argument else None)
     plan = a_plan(widths=(500,), initializers=(record.with_scale(value), record))

@@ -148,3 +148,10 @@ def test_two_trials_name_no_edge() -> None:
     spec = a_search_of("learning_rate", log(1e-4, 1e-2))
 
     assert edges_of(spec, lambda h: -h.learning_rate, 2) == []
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_no_end_of_what_is_kept_of_the_inputs_is_proposed_as_a_space(sign: int) -> None:
+    spec = a_spec(preprocessing={"select_features": {"choices": [8, 16, 32]}})
+
+    assert edges_of(spec, lambda h: 100.0 + sign * h.select_features) == []

@@ -152,6 +152,16 @@ def test_short_search_begins_with_fewer_of_them(trials: int, firsts: int) -> Non
     assert len(first_settings(a_spec(budget={"max_trials": trials}))) == firsts
 
 
+@pytest.mark.parametrize("choices", [[None, 166, 500], [25, 100, None]])
+def test_some_of_the_first_keep_few_inputs(choices: list[int | None]) -> None:
+    spec = a_spec(preprocessing={"select_features": {"choices": choices}})
+
+    kept = [setting["select_features"] for setting in first_settings(spec)]
+
+    # Null is 0 to KerasTuner.
+    assert sorted({*kept}) == [0, min(count for count in choices if count)]
+
+
 def test_first_settings_that_a_space_makes_equal_are_tried_once() -> None:
     fixed = {"learning_rate": 0.01, "layers": 1, "width": 8, "l2": 0.0, "dropout": 0.0}
 

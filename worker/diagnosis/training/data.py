@@ -288,15 +288,11 @@ class DiagnosisData:
     def inputs(self, recipe: Recipe) -> int:
         """Count what a recipe's first layer sees, in the draw that has most of it."""
         treatment, seen = Treatment.of(recipe), self.seen_by(recipe)
-        is_selected = treatment.select_features is not None
-        return max(
-            count_inputs(
-                seen.width,
-                seen.bins(treatment, draw),
-                seen._unseen(treatment, draw) if is_selected else NO_COLUMNS,
-            )
-            for draw in self.draws
-        )
+        counts = []
+        for draw in self.draws:
+            unseen_D = seen._unseen(treatment, draw) if recipe.select_features else NO_COLUMNS
+            counts.append(count_inputs(seen.width, seen.bins(treatment, draw), unseen_D))
+        return max(counts)
 
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.

@@ -40,6 +40,16 @@ def test_codes_of_categories_are_read_as_such(
     assert f"CATEGORIES = {json.dumps(coded)}" in code
 
 
+@pytest.mark.parametrize("categories", [(), ("city",)])
+def test_bins_are_counted_by_the_numbers_of_a_table(categories: tuple[str, ...]) -> None:
+    recipe = BEFORE.with_changes({"scale_features": "piecewise", "missing": "mean"})
+
+    code = training_code(recipe, a_table(categories=categories))
+
+    columns = "len(NUMBERS)" if categories else "x.shape[1]"
+    assert f"4096 // max(1, {columns})" in code
+
+
 def test_columns_of_categories_are_not_scaled() -> None:
     recipe = BEFORE.with_changes({"scale_features": "standard"})
 

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from lowloss.results import Baseline
 from lowloss.spec import Final, JobSpec
 from tests.builders.load import busy_processes
-from tests.builders.tables import checked, write_csv
+from tests.builders.tables import checked, checked_frame, write_csv
 from worker.data.prepare import Prepared, prepare
 from worker.execution import beside
 from worker.winner import baseline_models, baselines
@@ -37,6 +37,16 @@ def prepared_of(folder: Path, columns: dict[str, Any]) -> Prepared:
 def baselines_of(prepared: Prepared) -> dict[str, Baseline]:
     fitted = fit_baselines(prepared, SPEC).fitted
     return {each.baseline.name: each.baseline for each in fitted}
+
+
+def test_baselines_see_all_inputs_whatever_networks_keep() -> None:
+    columns = named(load_diabetes(scaled=False))
+    scores = []
+    for selection in (None, 1):
+        table, check = checked_frame(columns, "y", preprocessing={"select_features": selection})
+        scores.append(baselines_of(prepare(table, check, max_levels=100))["ridge"].test_metrics)
+
+    assert scores[0] == scores[1]
 
 
 def named(bunch: Any) -> dict[str, Any]:
