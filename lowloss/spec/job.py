@@ -192,9 +192,10 @@ class Validation(Spec):
 class Preprocessing(Spec):
     """The preprocessing of the columns; it is built into the model before the first layer.
 
-    `select_features` keeps so many inputs: those with the largest F statistic of a linear relation
-    to the target, by the training rows; null keeps all. `auto` lets the search choose where
-    there are fewer than four rows a column. Embedded categories are always kept.
+    `select_features` keeps so many of a network's inputs, which are numbers, levels, seasons and
+    indicators: those with the largest F statistic, by the training rows, of a linear relation to
+    the target or of the difference between classes; null keeps all. `auto` lets the search choose
+    where there are fewer than four rows for each. Embedded categories are always kept.
     `class_weight`: `balanced` gives every class the same weight in training; `auto` does so only
     where the objective does too (balanced accuracy, F1): elsewhere it would bias probabilities.
     `log_target`: `auto` trains on the target's logarithm where the target is skewed.

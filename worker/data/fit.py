@@ -29,7 +29,7 @@ QUANTILES = 33
 MAX_BINS, MIN_BIN_ROWS = 48, 20
 """A column's range is cut into at most so many bins, of about so many training rows at least."""
 MAX_BINS_OF_TABLE = 4096
-"""Thousands of columns have fewer bins each: a network's first layer is as wide as all of them."""
+"""More than 85 columns have fewer bins each: a first layer is as wide as all of them."""
 EXTENSION = 0.5
 """How far beyond the training rows' range, as a share of it, numbers reach a network: chosen."""
 NO_LIMITS = (-float(FAR), float(FAR))
