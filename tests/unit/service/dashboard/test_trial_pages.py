@@ -178,9 +178,10 @@ def test_repeat_is_a_job_of_the_trial_alone(client: TestClient, store: Database)
     child = client.post(f"/v1/jobs/{job}/continue", json=json.loads(html.unescape(changes)))
 
     spec = JobSpec.model_validate(child.json()["spec"])
-    values = some_hyperparameters().model_dump(exclude={"widths", "scale_features"})
+    values = some_hyperparameters().model_dump(exclude={"widths"})
+    kept = {name: values.pop(name) for name in ("scale_features", "select_features")}
     assert spec.search_space.model_dump() == values | {"width": 8}
-    assert spec.preprocessing.scale_features == some_hyperparameters().scale_features
+    assert spec.preprocessing.model_dump(include=kept.keys()) == kept
     assert (spec.seed, spec.budget.max_trials, spec.pruning) == (7, 1, None)
 
 
