@@ -180,13 +180,20 @@ def has_attempt(database: Database, job_id: str, attempt: int) -> bool:
 
 
 class Clock:
-    """Seconds that pass only where a test lets them."""
+    """Seconds that pass only where a test lets them; `reads` counts who looked."""
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.reads = 0
 
     def __call__(self) -> float:
+        self.reads += 1
         return self.now
+
+    def wait_for_reads(self, count: int) -> None:
+        """Wait until it was read so many times more."""
+        last = self.reads + count
+        wait_for(lambda: self.reads >= last, seconds=20, what="a look at the clock")
 
 
 FINISH = "'finish' in message and say(ended={ended})"
@@ -201,6 +208,8 @@ def test_overdue_job_is_asked_to_finish_and_is_settled_as_it_does(
 
     with working(sqlite_database, a_child(FINISH.replace("{ended}", repr(ended))), clock=clock):
         wait_for_state(sqlite_database, job_id, JobState.running)
+        # The limits of the job, and when to renew its lease, count from the first looks.
+        clock.wait_for_reads(3)
         clock.now = 600.0 + 3 * 30.0 + GRACE_SECONDS
         job = wait_for_state(sqlite_database, job_id, JobState.succeeded)
 

@@ -152,10 +152,9 @@ def _gain(facts: Facts) -> Iterator[str]:
     else:
         is_better = direction_of(metric).is_better(after, before)
         verb = "improves" if is_better else "worsens"
-    yield (
-        f"The model is the mean of {how}: that {verb} {in_words(metric)} on the test rows, "
-        f"{change}."
-    )
+    is_retrained = facts.job.outcome.all_rows_refit == "complete"
+    model = "The model that was scored" if is_retrained else "The model"
+    yield f"{model} is the mean of {how}: that {verb} {in_words(metric)} on the test rows, {change}."
     if gain.temperature != 1.0:
         how = "surer" if gain.temperature < 1.0 else "less sure"
         yield (

@@ -107,7 +107,11 @@ def _onnx(inputs: list[tuple[str, str, str]]) -> str:
 
 def _request(facts: Facts) -> str:
     columns = {column.name: column for column in facts.dataset.profile}
-    inputs = facts.metadata["inputs"][:MAX_INPUTS]
+    inputs = facts.metadata["inputs"]
+    url = f'curl -X POST "$LOWLOSS_URL/v1/jobs/{facts.job.id}/predict" \\\n'
+    if len(inputs) > MAX_INPUTS:
+        # A row takes too much room, and one without some of its columns is refused.
+        return f"{url}     -H 'Content-Type: text/csv' --data-binary @rows.csv"
     row = {
         model_input["column"]: _example(model_input, columns.get(model_input["column"]))
         for model_input in inputs
@@ -117,10 +121,7 @@ def _request(facts: Facts) -> str:
     # JSON leaves some control characters as they are: those beyond ASCII.
     text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     body = text.replace("'", "'\\''")
-    return (
-        f'curl -X POST "$LOWLOSS_URL/v1/jobs/{facts.job.id}/predict" \\\n'
-        f"     -H 'Content-Type: application/json' -d '{body}'"
-    )
+    return f"{url}     -H 'Content-Type: application/json' -d '{body}'"
 
 
 def _literal(model_input: dict[str, Any], column: Column | None) -> str:

@@ -70,7 +70,7 @@ def test_child_without_changes_is_the_same_search_with_new_draws(
 
     changed = {name for name, value in child.items() if value != before[name]}
     # What `auto` means is decided as a job is queued; this parent was put there by hand.
-    assert changed == {"seed", "warm_start_from", "validation", "pruning"}
+    assert changed == {"seed", "warm_start_from", "validation", "pruning", "preprocessing"}
     assert (child["seed"], child["warm_start_from"]) == (0, [parent])
 
 

@@ -33,6 +33,7 @@ def test_submitted_job_is_queued(client: TestClient, store: Database) -> None:
     # What `auto` and null mean is decided at once.
     folds = {"validation": {"strategy": "kfold", "folds": 5, "seed": 0}}
     decided = folds | {"pruning": {"reduction": 3, "min_epochs": 5}}
+    decided["preprocessing"] = {"select_features": None}
     assert JobSpec.model_validate(job["spec"]) == JobSpec.model_validate(spec | decided)
     assert client.get(answer.headers["location"]).json()["id"] == job["id"]
 

@@ -181,7 +181,7 @@ def test_repeat_is_a_job_of_the_trial_alone(client: TestClient, store: Database)
     values = some_hyperparameters().model_dump(exclude={"widths"})
     kept = {name: values.pop(name) for name in ("scale_features", "select_features")}
     assert spec.search_space.model_dump() == values | {"width": 8}
-    assert spec.preprocessing.model_dump(include=kept.keys()) == kept
+    assert spec.preprocessing.model_dump(include=set(kept)) == kept
     assert (spec.seed, spec.budget.max_trials, spec.pruning) == (7, 1, None)
 
 

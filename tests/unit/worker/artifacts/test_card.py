@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,21 @@ def test_request_is_a_row_in_json_whatever_quotes_it_holds(tmp_path: Path) -> No
     body = json.loads(shlex.split(command)[-1])
 
     assert body == {"rows": [{HOSTILE + "1": 4.5, HOSTILE + "2": HOSTILE}]}
+
+
+def test_request_for_a_row_of_many_columns_sends_a_file(tmp_path: Path) -> None:
+    facts = some_facts()
+    many = {"inputs": facts.metadata["inputs"] * 9}
+
+    text = written(tmp_path, replace(facts, metadata=facts.metadata | many))
+
+    command = re.findall(r"^```sh\n(curl.*?)^```", text, flags=re.DOTALL | re.MULTILINE)[0]
+    assert shlex.split(command)[-4:] == [
+        "-H",
+        "Content-Type: text/csv",
+        "--data-binary",
+        "@rows.csv",
+    ]
 
 
 def test_card_tells_of_data_and_limits(tmp_path: Path) -> None:

@@ -144,6 +144,15 @@ def test_what_stands_out_is_said_once(told: str) -> None:
     assert told in found[0]
 
 
+def test_gain_of_a_model_that_was_trained_once_more_is_that_of_the_one_before() -> None:
+    outcome = {"final_gain": a_gain(), "all_rows_refit": "complete"}
+
+    assert any(
+        remark.startswith("The model that was scored is the mean of")
+        for remark in remarks(plain_facts(outcome=outcome))
+    )
+
+
 def test_gain_that_rounding_makes_is_none() -> None:
     gain = a_gain(before={"rmse": 1.5}, after={"rmse": 1.4999})
 
