@@ -154,7 +154,8 @@ def _gain(facts: Facts) -> Iterator[str]:
         verb = "improves" if is_better else "worsens"
     is_retrained = facts.job.outcome.all_rows_refit == "complete"
     model = "The model that was scored" if is_retrained else "The model"
-    yield f"{model} is the mean of {how}: that {verb} {in_words(metric)} on the test rows, {change}."
+    gained = f"{verb} {in_words(metric)} on the test rows, {change}"
+    yield f"{model} is the mean of {how}: that {gained}."
     if gain.temperature != 1.0:
         how = "surer" if gain.temperature < 1.0 else "less sure"
         yield (

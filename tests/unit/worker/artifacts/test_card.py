@@ -97,7 +97,7 @@ def test_request_for_a_row_of_many_columns_sends_a_file(tmp_path: Path) -> None:
     facts = some_facts()
     many = {"inputs": facts.metadata["inputs"] * 9}
 
-    text = written(tmp_path, replace(facts, metadata=facts.metadata | many))
+    text = written(tmp_path, replace(facts, metadata={**facts.metadata, **many}))
 
     command = re.findall(r"^```sh\n(curl.*?)^```", text, flags=re.DOTALL | re.MULTILINE)[0]
     assert shlex.split(command)[-4:] == [
