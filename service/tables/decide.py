@@ -17,12 +17,10 @@ MIN_INPUTS, ROWS_PER_INPUT = 8, 4
 """Of so many inputs, and with fewer rows for each of them, a search may select some."""
 MAX_SELECTED_CELLS = 2**21
 """Rows times inputs up to which it may. The worker has them in memory once for each way of scaling,
-each number of inputs, and each fold: up to 45 times, of 8 MiB each."""
+each number of inputs, and each fold: by default up to 45 times, of 8 MiB each."""
 FEW_SHARE, FEW_ROWS = 4, 24
 HALF_SHARE, HALF_ROWS = 2, 6
 """It keeps a fourth of the inputs, or half; no more than one for so many rows."""
-
-
 EMBEDDED_LEVELS = 16
 """A category of more levels is embedded, and always kept (`worker.data.fit.ONE_HOT_LEVELS`)."""
 

@@ -114,6 +114,15 @@ def _head(final: FinalModel, logits: Array) -> Array:
             return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
+def assert_answers_as_numpy_does(final: FinalModel, task: str, folder: Path) -> None:
+    """Files, the engine on arrays, and the engine on raw rows agree with float64."""
+    assert worst_difference(final, folder) <= 1e-4
+    expected, answers_TC = by_numpy(final), final.predict_test()
+    unit = expected.std() if task in {"regression", "logarithm"} else 1.0
+    assert np.abs(answers_TC - expected).max() <= 1e-4 * unit
+    assert np.allclose(final.predict(final.prepared.raw_test), answers_TC)
+
+
 def both(final: FinalModel, folder: Path) -> Callable[[RawColumns], list[Array]]:
     """Runs both files on raw rows."""
     keras_path, onnx_path = save_both(final, folder)
@@ -157,32 +166,24 @@ def test_networks_that_see_numbers_scaled_in_several_ways_answer_together(
     alone = [as_if_trained(prepared, fold=fold) for fold in (1, 7, 4, 1)]
     final = FinalModel(prepared, tuple(member for model in alone for member in model.members))
 
-    assert worst_difference(final, tmp_path) <= 1e-4
-    expected = by_numpy(final)
-    unit = expected.std() if task in {"regression", "logarithm"} else 1.0
-    assert np.abs(final.predict_test() - expected).max() <= 1e-4 * unit
+    assert_answers_as_numpy_does(final, task, tmp_path)
     metadata = describe_model(model_content(final), prepared, {})
     scalings = [member["scaling"] for member in metadata["members"]]
     assert scalings == ["standard", "quantile", "piecewise", "standard"]
-    assert np.allclose(final.predict(prepared.raw_test), final.predict_test())
 
 
 @pytest.mark.parametrize("task", slow_but(list(TASKS), fast=["regression", "multiclass"]))
 def test_networks_that_keep_other_inputs_answer_together(tmp_path: Path, task: str) -> None:
     scaling, selection = {"choices": ["standard", "piecewise"]}, {"choices": [None, 2, 5]}
     prepared = mixed(task, scaling, selection=selection)
-    # The second fold of each view.
+    # The second fold of each choice of inputs.
     alone = [as_if_trained(prepared, fold=fold) for fold in range(1, 18, 3)]
     final = FinalModel(prepared, tuple(member for model in alone for member in model.members))
 
-    assert worst_difference(final, tmp_path) <= 1e-4
-    expected = by_numpy(final)
-    unit = expected.std() if task in {"regression", "logarithm"} else 1.0
-    assert np.abs(final.predict_test() - expected).max() <= 1e-4 * unit
+    assert_answers_as_numpy_does(final, task, tmp_path)
     metadata = describe_model(model_content(final), prepared, {})
     kept = [member["select_features"] for member in metadata["members"]]
     assert kept == [None, None, 2, 2, 5, 5]
-    assert np.allclose(final.predict(prepared.raw_test), final.predict_test())
 
 
 @pytest.mark.parametrize("unit", [1e-13, 1e13])

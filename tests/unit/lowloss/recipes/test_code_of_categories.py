@@ -9,6 +9,7 @@ import pytest
 
 from lowloss.recipes import ScriptTable, change_code, training_code
 from lowloss.spec import PredictedTargets, Recipe, TargetColumn, Task
+from worker.data.fit import MAX_BINS, MAX_BINS_OF_TABLE, MIN_BIN_ROWS
 
 BEFORE = Recipe.model_validate({"layers": [{"units": 1}], "loss": "mse"})
 
@@ -47,7 +48,10 @@ def test_bins_are_counted_by_the_numbers_of_a_table(categories: tuple[str, ...])
     code = training_code(recipe, a_table(categories=categories))
 
     columns = "len(NUMBERS)" if categories else "x.shape[1]"
-    assert f"4096 // max(1, {columns})" in code
+    assert (
+        f"bins = max(1, min({MAX_BINS}, len(x_train) // {MIN_BIN_ROWS}, "
+        f"{MAX_BINS_OF_TABLE} // max(1, {columns})))"
+    ) in code
 
 
 def test_columns_of_categories_are_not_scaled() -> None:
