@@ -319,6 +319,10 @@ class InternalError(Problem):
     code, status, title = "internal_error", 500, "The server failed; the fault is ours"
 
 
+class BytesMissing(Problem):
+    code, status, title = "bytes_missing", 500, "Stored bytes are gone, or others"
+
+
 class NotReady(Problem):
     code, status, title = "not_ready", 503, "The server cannot answer now"
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from lowloss.errors import (
+    BytesMissing,
     ForeignPage,
     InternalError,
     InvalidRequest,
@@ -36,6 +37,7 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     UnknownField,
     RequestTimeout,
     InternalError,
+    BytesMissing,
     NotReady,
     StorageFull,
 )
@@ -266,6 +268,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "the server failed to answer",
         None,
         "try again; the server's log has the reason",
+    ),
+    "bytes_missing": (
+        "stored bytes are missing in the object store (LOWLOSS_BLOB_STORE)",
+        None,
+        "ask the server's operator to restore the object that its log names",
     ),
     "storage_full": (
         "the server has no room left to store this",

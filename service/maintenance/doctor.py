@@ -146,8 +146,7 @@ def _check_object_store(store: str) -> Check:
     except LowlossError as error:
         return Check("object store", Verdict.wrong, str(error))
     except ObjectStoreAway as error:
-        fix = "start it, or start `lowloss serve` once, which marks a new one"
-        return Check("object store", Verdict.wrong, str(error), fix)
+        return Check("object store", Verdict.wrong, str(error))
     return Check("object store", Verdict.ok, f"{store} answers")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from lowloss.errors import InternalError, NotReady, Problem, StorageFull
+from lowloss.errors import BytesMissing, InternalError, NotReady, Problem, StorageFull
 from service.store.database import is_busy, is_out_of_space
 from service.store.objects import BytesLost, ObjectStoreAway
 
@@ -25,7 +25,7 @@ def find_fault_of_server(error: Exception) -> Problem:
         )
     if isinstance(error, BytesLost):
         logger.error("%s", error)
-        return InternalError(
+        return BytesMissing(
             "stored bytes are missing in the object store (LOWLOSS_BLOB_STORE)",
             fix="ask the server's operator to restore the object that its log names",
         )

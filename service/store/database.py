@@ -56,6 +56,7 @@ __all__ = [
     "UtcDateTime",
     "alembic_config",
     "complete_url",
+    "describe_outage",
     "insert_if_absent",
     "is_busy",
     "is_out_of_space",
@@ -243,6 +244,11 @@ def is_busy(error: BaseException) -> bool:
     # PostgreSQL ends idle transactions, and stops, with errors of other classes, too.
     is_cut_off = isinstance(error, DBAPIError) and error.connection_invalidated
     return is_operational or is_cut_off or isinstance(error, PoolTimeout)
+
+
+def describe_outage(error: BaseException) -> str:
+    """Return what is unavailable, by an error that `is_busy`, as who waits for it says it."""
+    return "the object store" if isinstance(error, ObjectStoreAway) else "the database"
 
 
 def is_out_of_space(error: BaseException) -> bool:

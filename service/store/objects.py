@@ -89,11 +89,13 @@ def mark_store(store_url: str) -> None:
 
 def probe_store(store_url: str) -> None:
     """Ask for the mark, without trying again; raise ObjectStoreAway."""
-    bucket, key = _split(f"{store_url}/{MARK}")
-    with _explaining(store_url):
+    mark_url = f"{store_url}/{MARK}"
+    bucket, key = _split(mark_url)
+    with _explaining(mark_url):
         import obstore
 
-        obstore.head(_open_bucket(bucket, seconds=PROBE_SECONDS, retries=0), key)
+        # A head has no body, and so no code that tells a bucket that is not there from a mark.
+        obstore.get(_open_bucket(bucket, seconds=PROBE_SECONDS, retries=0), key)
 
 
 def _put(url: str, data: bytes) -> None:
@@ -144,10 +146,25 @@ def _explaining(url: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise ObjectStoreAway(
-            "the object store does not answer, or refuses (LOWLOSS_BLOB_STORE, AWS_…): "
-            f"{_describe(error)}"
-        ) from error
+        raise ObjectStoreAway(_explain(url, error)) from error
+
+
+def _explain(url: str, error: Exception) -> str:
+    """Return what is wrong with an object store, and what to do."""
+    bucket, key = _split(url)
+    if _says_any(error, "NoSuchBucket"):
+        return f"there is no bucket {bucket}: make it, or set LOWLOSS_BLOB_STORE to another"
+    if _says_any(error, "NoSuchKey"):
+        return (
+            f"the bucket {bucket} lacks {key}, with which lowloss marks its place: if all else is "
+            "there, start `lowloss serve` once, which writes it"
+        )
+    if _says_any(error, "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
+        return f"the object store refuses: check AWS_… and the rights to it: {_describe(error)}"
+    return (
+        "the object store does not answer, or refuses (LOWLOSS_BLOB_STORE, AWS_…): "
+        f"{_describe(error)}"
+    )
 
 
 def _describe(error: Exception) -> str:

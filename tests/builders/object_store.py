@@ -52,6 +52,15 @@ class ObjectStore:
         """Delete an object, as somebody else may."""
         obstore.delete(self._open(url)[0], key)
 
+    def delete_bucket(self, url: str) -> None:
+        """Delete the bucket of a URL with all objects in it, as somebody else may."""
+        bucket, _ = self._open(url)
+        pages = obstore.list(bucket)
+        obstore.delete(bucket, [entry["path"] for page in pages for entry in page])
+        name = url.removeprefix("s3://").partition("/")[0]
+        request = urllib.request.Request(f"{self.endpoint}/{name}", method="DELETE")
+        urllib.request.urlopen(request).close()
+
     def put(self, url: str, key: str, data: bytes) -> None:
         """Write an object, as somebody else may."""
         obstore.put(self._open(url)[0], key, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,15 +72,22 @@ class FailingDatabase(Database):
 
 
 class QuietChannel:
-    """The pipes to a supervisor that asks for nothing."""
+    """The pipes to a supervisor that asks for nothing; `waits` is what it heard of outages."""
 
     is_stopping = must_finish = False
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        self.waits: list[str | None] = []
+        self.has_waited = threading.Event()
 
     def alive(self) -> None:
         """Do nothing: nobody listens."""
+
+    def wait_for(self, what: str | None) -> None:
+        """Note what is waited for."""
+        self.waits.append(what)
+        self.has_waited.set()
 
 
 def gone_away() -> OperationalError:

@@ -134,13 +134,12 @@ def test_job_waits_for_a_store_that_is_away(
 ) -> None:
     monkeypatch.setattr(reporter_module, "WRITE_SECONDS", 0.1)
     job_id = a_job(database)
-    reporter = Reporter(database, a_claim(database).fence, cast("Channel", QuietChannel()))
+    channel = QuietChannel()
+    reporter = Reporter(database, a_claim(database).fence, cast("Channel", channel))
     away()
-    waited = threading.Event()
-    monkeypatch.setattr(reporter_module.log, "warning", lambda *_: waited.set())
 
     def come_back() -> None:
-        waited.wait(60)
+        channel.has_waited.wait(60)
         object_store.start()
 
     thread = threading.Thread(target=come_back)
@@ -148,7 +147,7 @@ def test_job_waits_for_a_store_that_is_away(
     reporter.add_artifact(path, "application/vnd.keras")
     thread.join()
 
-    assert waited.is_set()
+    assert channel.waits == ["the object store", None]
     with database.transaction() as session:
         finish_job(session, reporter.fence, state=JobState.succeeded)
     with database.reading() as session:

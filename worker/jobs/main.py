@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from lowloss.errors import JobFailed, LeaseLost, LowlossError, Problem
+from lowloss.errors import BytesMissing, JobFailed, LeaseLost, LowlossError, Problem
 from lowloss.processes.logs import logging_about, set_up_logs
 from lowloss.spec import DiagnosisSpec
 from service.settings import Settings
 from service.store.database import Database, is_out_of_space
 from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
+from service.store.objects import BytesLost
 from service.store.queue import Fence
 from service.store.specs import find_kind
 from worker.execution.executor import Executor, NoActorsError
@@ -127,6 +128,8 @@ def end_of_error(error: Exception, executor: Executor) -> Ended:
         return Ended(Ending.cluster_full, error=str(error))
     if (loss := executor.explain_loss(error)) is not None:
         return Ended(Ending.cluster_lost, error=f"{loss}: {error}")
+    if isinstance(error, BytesLost):
+        return Ended(Ending.failed, reason=BytesMissing.code, error=str(error))
     if is_out_of_space(error):
         return Ended(Ending.disk_full, error=f"{NO_ROOM}: {error}")
     return Ended(Ending.crashed, error="".join(traceback.format_exception(error)))

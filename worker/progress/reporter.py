@@ -15,7 +15,7 @@ from lowloss.results import Curve, Hyperparameters, Requested
 from service.store.artifacts import NewArtifact, add_artifact, publish_model
 from service.store.blobs import copy_blob, hash_file, write_blob
 from service.store.checkpoints import SavedCheckpoint, save_checkpoint
-from service.store.database import Database, Session, is_busy
+from service.store.database import Database, Session, describe_outage, is_busy
 from service.store.jobs import record_outcome
 from service.store.queue import Fence, hold_fence
 from service.store.trials import TrialEnd, finish_trial, record_epochs, start_trial
@@ -264,16 +264,28 @@ class Reporter:
         return self._wait_for_store(lambda: self._write_once(write))
 
     def _wait_for_store(self, action: Callable[[], T]) -> T:
-        """Repeat what is safe to repeat until what it needs answers, and return its answer."""
+        """Repeat what is safe to repeat until what it needs answers, and return its answer.
+
+        The supervisor hears what is waited for, and the log does once.
+        """
+        waits_for: str | None = None
         while True:
             self.alive()
             try:
-                return action()
+                answer = action()
+                break
             except Exception as error:
                 if not is_busy(error):
                     raise
-                log.warning("the job waits: %s", error)
+                reason = describe_outage(error)
+                if reason != waits_for:
+                    log.warning("the job waits for %s: %s", reason, error)
+                    self._channel.wait_for(reason)
+                waits_for = reason
                 time.sleep(WRITE_SECONDS)
+        if waits_for is not None:
+            self._channel.wait_for(None)
+        return answer
 
 
 def _describe(path: Path, media_type: str) -> NewArtifact:

@@ -110,6 +110,20 @@ def test_server_says_that_its_store_is_away(
     assert client.get(model).content == DATA
 
 
+def test_server_says_what_its_store_lacks(
+    client: TestClient, store_url: str, object_store: ObjectStore
+) -> None:
+    object_store.delete(store_url, "blobs/lowloss.txt")
+    unmarked = client.get("/readyz")
+    object_store.delete_bucket(store_url)
+    missing = client.get("/readyz")
+
+    assert (unmarked.status_code, missing.status_code) == (503, 503)
+    assert "lacks blobs/lowloss.txt" in unmarked.json()["detail"]
+    assert "start `lowloss serve` once" in unmarked.json()["detail"]
+    assert "there is no bucket" in missing.json()["detail"]
+
+
 def test_server_names_a_lost_object_in_its_log(
     client: TestClient,
     database: Database,
@@ -123,7 +137,7 @@ def test_server_names_a_lost_object_in_its_log(
 
     answer = client.get(f"/v1/jobs/{job_id}/artifacts/model.keras")
 
-    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert (answer.status_code, answer.json()["code"]) == (500, "bytes_missing")
     assert "missing in the object store (LOWLOSS_BLOB_STORE)" in answer.json()["detail"]
     assert "000000 is not there, or not as it was written" in caplog.text
 
@@ -143,6 +157,7 @@ def test_doctor_looks_at_the_store(
 
     assert unmarked["blobs"].detail == "all in the database"
     assert unmarked["object store"].verdict is doctor.Verdict.wrong
+    assert "lacks blobs/lowloss.txt" in unmarked["object store"].detail
     assert marked["object store"].verdict is doctor.Verdict.ok
     assert marked["blobs"].detail == "1 blob of 5.12 MB in an object store"
     assert gone["object store"].verdict is doctor.Verdict.wrong
@@ -204,7 +219,8 @@ def test_process_does_not_start_without_its_store(
         database.url.render_as_string(hide_password=False), blob_store="s3://no-such-bucket/blobs"
     )
     with pytest.raises(
-        NotReady, match=r"s3://no-such-bucket/blobs cannot be used.*404 Not Found: NoSuchBucket$"
+        NotReady,
+        match=r"s3://no-such-bucket/blobs cannot be used: there is no bucket no-such-bucket",
     ):
         missing.prepare()
     missing.close()
