@@ -55,6 +55,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         *of_losses,
         _unsure_winner(facts),
         _unconfirmed_winner(facts),
+        _missing_networks(facts),
         () if separated else _gain(facts),
         _ended_badly(facts),
         _last_epoch(facts),
@@ -134,6 +135,28 @@ def _incomplete_baselines(facts: Facts) -> Iterator[str]:
             yield f"The baseline {in_words(baseline.name)} is not complete: it has {baseline.note}."
     for missing, reason in outcome.missing_baselines.items():
         yield f"The baseline {in_words(missing)} was left out: {clipped(reason, MAX_REASON)}."
+
+
+def _missing_networks(facts: Facts) -> Iterator[str]:
+    """Say that the model lacks networks that the job asked for."""
+    final, gain = facts.job.search.final, facts.job.outcome.final_gain
+    if (gain is None and not final.refit and final.members == 1) or (
+        gain is not None and gain.members >= final.members
+    ):
+        return
+    if gain is None:
+        model = f"a single network of trial {facts.winner.number}, trained on the training rows"
+    else:
+        model = f"the mean of {counted(gain.members, 'network')} of trial {facts.winner.number}"
+    whole = counted(final.members, "network")
+    if final.refit:
+        whole += ", refitted on all rows but the test rows"
+    ended = (
+        "the job was cancelled"
+        if facts.job.requested is Requested.cancel
+        else "the job's time was up (budget.max_seconds), or a training failed,"
+    )
+    yield f"The model is {model}, and not {whole}: {ended} before they were trained."
 
 
 def _gain(facts: Facts) -> Iterator[str]:

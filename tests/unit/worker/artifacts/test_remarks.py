@@ -51,8 +51,13 @@ def plain_trials(**hyperparameters: Any) -> tuple[Trial, ...]:
     )
 
 
-def plain_facts(task: Task = Task.regression, **given: Any) -> Facts:
-    return some_facts(task, **{"trials": plain_trials(), "columns": (a_number("x"),)} | given)
+def plain_facts(
+    task: Task = Task.regression, *, spec: dict[str, Any] | None = None, **given: Any
+) -> Facts:
+    """Facts of a job that asks for one network and has it."""
+    spec = {"final": {"refit": False, "members": 1}} | (spec or {})
+    plain = {"trials": plain_trials(), "columns": (a_number("x"),)}
+    return some_facts(task, spec=spec, **plain | given)
 
 
 def test_nothing_is_said_where_nothing_stands_out() -> None:
@@ -123,6 +128,10 @@ CASES: dict[str, Callable[[], Facts]] = {
     "The model is the mean of 3 networks, refitted on all rows but the test rows: that worsens RMSE": lambda: (
         plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 4), before={"rmse": 1.0})})
     ),
+    "The model is a single network of trial 1, trained on the training rows, and not 8 networks, refitted on all "
+    "rows but the test rows: the job's time was up (budget.max_seconds), or a training failed, before they were trained.": (
+        lambda: plain_facts(spec={"final": {}})
+    ),
     "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
         outcome={"rows": {"train": 720, "validation": 240, "test": 40}}
     ),
@@ -151,6 +160,17 @@ def test_gain_of_a_model_that_was_trained_once_more_is_that_of_the_one_before() 
         remark.startswith("The model that was scored is the mean of")
         for remark in remarks(plain_facts(outcome=outcome))
     )
+
+
+def test_model_of_a_cancelled_job_with_some_of_its_networks_says_so() -> None:
+    gain = a_gain(members=2, trials=(1, 1), refit=False)
+    facts = plain_facts(spec={"final": {"refit": False}}, outcome={"final_gain": gain})
+    job = facts.job.model_copy(update={"requested": Requested.cancel})
+
+    assert (
+        "The model is the mean of 2 networks of trial 1, and not 8 networks: the job was cancelled "
+        "before they were trained."
+    ) in remarks(dataclasses.replace(facts, job=job))
 
 
 def test_gain_that_rounding_makes_is_none() -> None:
