@@ -6,12 +6,14 @@ import keyword
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from lowloss.results import Column, ColumnKind
 from lowloss.tables.cells import format_label
+from worker.data.large_arrays import new_array, parts_of
 from worker.data.splits import Rows
 from worker.engine.array_types import FloatArray
 
@@ -36,7 +38,7 @@ class RawColumns:
     strings: tuple[pl.Series, ...]
     offsets: Mapping[int, float] = field(default_factory=dict)
 
-    def take(self, rows: Rows) -> RawColumns:
+    def take(self, rows: Rows | slice) -> RawColumns:
         """Return the rows of these numbers."""
         strings = tuple(column[rows] for column in self.strings)
         return RawColumns(self.numeric_NR[rows], strings, self.offsets)
@@ -73,11 +75,16 @@ def split_offset(offset: float) -> tuple[float, float]:
 
 
 def read_columns(
-    frame: pl.DataFrame, columns: Sequence[Column], *, with_offsets: bool = False
+    frame: pl.DataFrame,
+    columns: Sequence[Column],
+    *,
+    with_offsets: bool = False,
+    folder: Path | None = None,
 ) -> RawColumns:
     """Read the raw feature columns, numbers as float32, as the exported model sees them.
 
-    With offsets, numbers that float32 cannot tell apart are less theirs.
+    With offsets, numbers that float32 cannot tell apart are less theirs. A large array of numbers
+    is in a file of the `folder`.
     """
     numeric = [column for column in columns if not is_categorical(column)]
     offsets = {
@@ -85,14 +92,12 @@ def read_columns(
         for position, column in enumerate(numeric)
         if with_offsets and (offset := find_offset(column)) is not None
     }
-    numbers = [
-        read_numbers(frame[column.name], offset=offsets.get(position, 0.0))
-        for position, column in enumerate(numeric)
-    ]
+    numeric_NR = new_array((frame.height, len(numeric)), folder)
+    for part in parts_of(frame.height):
+        for position, column in enumerate(numeric):
+            offset = offsets.get(position, 0.0)
+            numeric_NR[part, position] = read_numbers(frame[column.name][part], offset=offset)
     strings = tuple(read_strings(frame[c.name]) for c in columns if is_categorical(c))
-    numeric_NR = (
-        np.stack(numbers, axis=1) if numbers else np.empty((frame.height, 0), dtype=np.float32)
-    )
     return RawColumns(numeric_NR, strings, offsets)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
 from worker.data.input_choices import InputChoice, input_choices
+from worker.data.large_arrays import new_array, parts_of
 from worker.data.selection import find_dropped
 from worker.data.splits import Rows, Split, Splits, Traits, split_rows
 from worker.data.target import (
@@ -83,13 +85,14 @@ class Prepared:
     """A job's rows, split and transformed; the test rows are seen by the winner alone.
 
     `fits` are numbered as the folds of `arrays` are: those of the first choice of inputs, then
-    those of the next.
+    those of the next. Large arrays are in files of the `folder`, if there is one.
     """
 
     labelled: LabelledRows
     splits: Splits
     fits: tuple[FittedFold, ...]
     arrays: Arrays
+    folder: Path | None = None
 
     @property
     def y_test(self) -> Float64Array:
@@ -106,8 +109,13 @@ class Prepared:
         return self.arrays.x_of(self.arrays.folds[fold], self.splits.test)
 
 
-def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
-    """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
+def prepare(
+    table: Table, checked: CheckedJob, *, max_levels: int, folder: Path | None = None
+) -> Prepared:
+    """Split the labelled rows, fit the transforms on the training rows, and apply them to all.
+
+    Large arrays are in files of the `folder`; in memory without one.
+    """
     spec = checked.spec
     words = table.words.get(spec.target)
     frame = keep_labelled(table.frame, spec.target)
@@ -117,7 +125,7 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     labelled = LabelledRows(
         checked.features,
         # A matrix has one input for all, of float32.
-        read_columns(frame, checked.features, with_offsets=not table.is_matrix),
+        read_columns(frame, checked.features, with_offsets=not table.is_matrix, folder=folder),
         y,
         Target(spec.target, checked.task, checked.labels),
         frame.width - 1 if table.is_matrix else None,
@@ -128,7 +136,7 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
         _check_split(labelled, split, splits.test)
     first, lowest = y[splits.folds[0].train], float(y.min())
     offset = log_offset(spec.preprocessing.log_target, first, lowest=lowest)
-    return _fitted(labelled, splits, input_choices(spec), spec, offset=offset)
+    return _fitted(labelled, splits, input_choices(spec), spec, offset=offset, folder=folder)
 
 
 def prepare_refit(
@@ -147,7 +155,8 @@ def prepare_refit(
     splits = Splits((Split(rows, NO_ROWS),), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset
-    return _fitted(prepared.labelled, splits, choices, spec, offset=offset)
+    folder = prepared.folder
+    return _fitted(prepared.labelled, splits, choices, spec, offset=offset, folder=folder)
 
 
 def keep_labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -243,15 +252,18 @@ def _fitted(
     spec: JobSpec,
     *,
     offset: float | None,
+    folder: Path | None,
 ) -> Prepared:
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
     fits = _fit_folds(labelled, splits, choices, spec, offset=offset)
     # Folds see other levels: views are as wide as the widest.
     numbers = max(fit.features.numbers for fit in fits)
     width = numbers + len(fits[0].features.embedded)
-    x_VND = np.empty((len(fits), len(labelled.y), width), dtype=np.float32)
-    for view, fit in enumerate(fits):
-        x_VND[view] = fit.columns(labelled.raw, numbers=numbers)
+    x_VND = new_array((len(fits), len(labelled.y), width), folder)
+    for part in parts_of(len(labelled.y)):
+        raw = labelled.raw.take(part)
+        for view, fit in enumerate(fits):
+            x_VND[view, part] = fit.columns(raw, numbers=numbers)
     # The smallest spread: in units of a larger one, float32 would round a fold's targets away.
     unit = min((fit.target for fit in fits), key=lambda target: target.sd)
     bins = align_bins([fit.bins for fit in fits])
@@ -271,7 +283,7 @@ def _fitted(
         embeddings=_embeddings(fits),
         bins=bins,
     )
-    return Prepared(labelled, splits, tuple(fits), arrays)
+    return Prepared(labelled, splits, tuple(fits), arrays, folder)
 
 
 def _fit_folds(

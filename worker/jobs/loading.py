@@ -121,7 +121,8 @@ def prepare_data(
     table = read_dataset(reporter, job.dataset, job.options, resources)
     checked = check_job(_decided(job.spec), job.dataset, limits=limits)
     write_plain_table(resources.folder / SCRIPT_TABLE, table, checked)
-    return prepare(table, checked, max_levels=limits.max_levels), checked
+    folder = resources.folder
+    return prepare(table, checked, max_levels=limits.max_levels, folder=folder), checked
 
 
 def _decided(spec: JobSpec) -> JobSpec:

@@ -129,9 +129,13 @@ class Child:
 
     @property
     def memory_bytes(self) -> int:
-        """Its resident memory, without that of its children; 0 when it is gone."""
+        """Its resident memory, without that of its children; 0 when it is gone.
+
+        Pages of files are not counted: the system lets go of them where memory is short.
+        """
         try:
-            return int(psutil.Process(self.process.pid).memory_info().rss)
+            memory = psutil.Process(self.process.pid).memory_info()
+            return int(memory.rss - memory.shared)
         except psutil.Error:
             return 0
 

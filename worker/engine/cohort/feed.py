@@ -219,6 +219,8 @@ def _stack(slots: Sequence[RowNumbers], length: int) -> NDArray[np.int32]:
 
 
 def _filled(array: NDArray[Any], rows: int) -> NDArray[Any]:
-    """Fill up an array with rows of zeros."""
+    """Fill up an array with rows of zeros; one that needs none is not copied."""
+    if rows == len(array):
+        return array
     padding = [(0, rows - len(array)), *[(0, 0)] * (array.ndim - 1)]
     return np.pad(array, padding)

@@ -43,6 +43,30 @@ def test_temporary_files_of_a_child_go_with_it() -> None:
     assert not folder.parent.exists()
 
 
+def test_pages_of_files_are_no_memory_of_a_child() -> None:
+    code = (
+        "import mmap, sys, tempfile\n"
+        "with tempfile.TemporaryFile() as file:\n"
+        "    file.truncate(2**28)\n"
+        "    pages = mmap.mmap(file.fileno(), 2**28)\n"
+        "pages[::4096]\n"
+        "own = b'x' * 2**26\n"
+        "print('{\"ready\": true}', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    child = Child.start([sys.executable, "-c", code])
+
+    assert child.wait_until_ready(30)
+    resident_bytes, own_bytes = (
+        psutil.Process(child.process.pid).memory_info().rss,
+        child.memory_bytes,
+    )
+    child.end()
+
+    assert resident_bytes > 2**28 + 2**26
+    assert 2**26 < own_bytes < 2**27
+
+
 def test_child_that_still_imports_is_killed_at_once() -> None:
     # Once ready, one is ended by its pipe, and exits with 0.
     child = Child.start([sys.executable, "-c", "import sys; sys.stdin.read()"])
