@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
+from worker.trials.pace import Pace
 from worker.winner.confirm import Confirmed
 from worker.winner.final_model import FinalModel
 from worker.winner.refit import Engines, NewEngine, make_final_model
@@ -119,8 +121,9 @@ class FakeSearch:
 class FakeReport:
     """Says that the job is cancelled after some looks."""
 
-    def __init__(self, looks: float = float("inf")) -> None:
+    def __init__(self, looks: float = float("inf"), seconds_left: float = math.inf) -> None:
         self.looks = looks
+        self.seconds_left = seconds_left
 
     @property
     def stop_cause(self) -> StopCause | None:
@@ -165,7 +168,7 @@ class Case:
             tuner,
             self.prepared,
             cast("Reporter", report or FakeReport()),
-            engines=Engines(self.engine, self.new_engine),
+            engines=Engines(self.engine, self.new_engine, Pace()),
         )
 
 

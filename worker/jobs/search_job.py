@@ -45,7 +45,7 @@ from worker.trials.loop import SearchLoop
 from worker.trials.scoring import validation_metrics
 from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
-from worker.winner.refit import Engines, make_final_models
+from worker.winner.refit import SPARE_SHARE, Engines, make_final_models, refit_seconds
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
@@ -76,11 +76,9 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         reporter.raise_if_suspended()
 
         reporter.phase("confirm")
-        reporter.set_deadline(job.seconds_left(1.0))
-        trained, earlier = loop.top_trainings, job.outcome
-        confirmed = confirm_winner(tuner, engine, prepared, reporter, trained, earlier=earlier)
+        confirmed = confirm_in_time(job, loop, tuner, prepared, reporter, engine=engine)
         if confirmed is not None:
-            engines = Engines(engine, partial(new_engine, job.spec, executor))
+            engines = Engines(engine, partial(new_engine, job.spec, executor), loop.pace)
             models = make_final_models(
                 confirmed, loop.best_candidates, tuner, prepared, reporter, engines=engines
             )
@@ -161,6 +159,27 @@ def engine_fields(engine: JobEngine, executor: Executor) -> dict[str, Any]:
         "threads": engine.threads,
         "open_trials": engine.max_open,
     }
+
+
+def confirm_in_time(
+    job: LoadedJob,
+    loop: SearchLoop,
+    tuner: SearchTuner,
+    prepared: Prepared,
+    reporter: Reporter,
+    *,
+    engine: Engine,
+) -> Confirmed | None:
+    """Confirm the winner in what the model's networks will leave of the job's time."""
+    final, top = job.spec.final, loop.top_trainings
+    seconds = job.seconds_left(1.0)
+    if seconds is not None and top and (final.refit or final.members > 1):
+        of_top = refit_seconds([*top.values()], prepared, final, loop.pace)
+        seconds -= SPARE_SHARE * final.members * of_top / len(top)
+    reporter.set_deadline(seconds)
+    confirmed = confirm_winner(tuner, engine, prepared, reporter, top, earlier=job.outcome)
+    reporter.set_deadline(job.seconds_left(1.0))
+    return confirmed
 
 
 def confirm_winner(

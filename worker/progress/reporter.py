@@ -87,6 +87,11 @@ class Reporter:
         self._deadline = math.inf if seconds is None else self._clock() + seconds
 
     @property
+    def seconds_left(self) -> float:
+        """What is left until the deadline; infinite without one."""
+        return self._deadline - self._clock()
+
+    @property
     def stop_cause(self) -> StopCause | None:
         """Why to stop now, as far as is known; None to go on. A user's word comes first."""
         if self._requested is Requested.cancel:

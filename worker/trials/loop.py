@@ -18,6 +18,7 @@ from worker.search.pruning import make_pruner
 from worker.search.tuner import SearchTuner
 from worker.trials.checkpoints import CheckpointWriter
 from worker.trials.folds import FoldScheduler, TrainingResult
+from worker.trials.pace import Pace
 from worker.trials.scoring import trial_end
 from worker.trials.stopping import TrialStopping
 
@@ -69,6 +70,7 @@ class SearchLoop:
         self._writer = CheckpointWriter(reporter, folder)
         self._on_best = on_best
         self._is_late = False
+        self.pace = Pace()
 
     def replay(self, earlier: EarlierAttempts) -> None:
         """Replay earlier attempts; unfinished trials go on from their checkpoints."""
@@ -90,11 +92,12 @@ class SearchLoop:
             on_wait=self._on_wait,
             epochs_ahead=self._stopping.epochs_ahead,
         )
-        for result in trained:
-            if isinstance(result, TrainingResult) and self._is_suspended(result):
-                self._put_back(result)
-            else:
-                self._end_trial(result)
+        with self.pace.measure():
+            for result in trained:
+                if isinstance(result, TrainingResult) and self._is_suspended(result):
+                    self._put_back(result)
+                else:
+                    self._end_trial(result)
 
     @property
     def best_candidates(self) -> list[TrainingResult]:
@@ -163,6 +166,8 @@ class SearchLoop:
         end = trial_end(result, self._prepared, spec, self._stopping.cut)
         self._stopping.end(number)
         self._reporter.finish_trial(end)
+        if isinstance(result, TrainingResult):
+            self.pace.count(result, self._prepared.arrays)
         is_pruned = end.state is TrialState.pruned
         rungs = self._pruner.reached(number)
         self._tuner.tell(

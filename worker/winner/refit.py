@@ -10,15 +10,17 @@ from itertools import groupby
 
 from lowloss.processes.logs import about
 from lowloss.results import AllRowsRefit, FinalGain
-from lowloss.spec import JobSpec
+from lowloss.spec import Final, JobSpec
 from worker.data.prepare import Prepared, prepare_refit
 from worker.data.scores import objective_value, scores
+from worker.engine.cohort.buckets import training_seconds
 from worker.engine.plans import Plan
 from worker.engine.protocol import NATURAL_ENDS, Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
+from worker.trials.pace import Pace
 from worker.trials.scoring import fold_metrics
 from worker.winner.calibration import divide_logits, fit_temperature
 from worker.winner.confirm import Confirmed
@@ -26,6 +28,8 @@ from worker.winner.ensemble import choose_members
 from worker.winner.final_model import FinalModel, FinalModels
 
 log = logging.getLogger(__name__)
+SPARE_SHARE = 1.25
+"""An estimate of the time that trainings take is raised by this factor: chosen."""
 NewEngine = Callable[[Prepared], Engine]
 """Builds what trains a search's plans on other arrays."""
 MemberKey = tuple[int, int]
@@ -34,10 +38,11 @@ MemberKey = tuple[int, int]
 
 @dataclass(frozen=True)
 class Engines:
-    """The engine that trained the search, and what builds one for other arrays."""
+    """The engine that trained the search, how fast, and what builds one for other arrays."""
 
     of_search: Engine
     build_for: NewEngine
+    pace: Pace
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,9 @@ def make_final_model(
         reporter.poll()
         return reporter.stop_cause is None
 
-    members = _plan_members(confirmed, candidates, tuner, prepared, goes_on=goes_on)
+    chosen = _choose_settings(confirmed, candidates, tuner.spec, prepared, goes_on=goes_on)
+    chosen = _that_fit(chosen, prepared, spec.final, engines.pace, seconds=reporter.seconds_left)
+    members = _plan_members(chosen, confirmed.winner, tuner, prepared)
     if reporter.stop_cause is not None:
         return single, None
     if final_spec.refit:
@@ -149,28 +156,68 @@ def single_model(training: TrainingResult, spec: JobSpec, prepared: Prepared) ->
     return FinalModel(prepared, (best,))
 
 
-def _plan_members(
+def refit_seconds(
+    trainings: Sequence[TrainingResult], prepared: Prepared, final: Final, pace: Pace
+) -> float:
+    """Return how long training the settings of these once more will take, all together.
+
+    That is what the networks of a model take, by what the search took.
+    """
+    arrays = prepared.arrays
+    rows = len(prepared.splits.non_test_rows) if final.refit else len(arrays.folds[0].train_N)
+    share = rows / len(arrays.folds[0].train_N)
+    estimated = 0.0
+    for training in trainings:
+        epochs = training.best_epoch if final.refit else len(training.worst.epochs)
+        estimated += share * training_seconds(training.plan, arrays, epochs or 1)
+    return pace.expect(estimated)
+
+
+def _that_fit(
+    chosen: list[TrainingResult], prepared: Prepared, final: Final, pace: Pace, *, seconds: float
+) -> list[TrainingResult]:
+    """Return the first of the chosen that can be trained in some seconds; one at least.
+
+    They were chosen one after the other: the first of them go together, too.
+    """
+    count = len(chosen)
+    while count > 1:
+        if SPARE_SHARE * refit_seconds(chosen[:count], prepared, final, pace) <= seconds:
+            break
+        count -= 1
+    return chosen[:count]
+
+
+def _choose_settings(
     confirmed: Confirmed,
     candidates: Sequence[TrainingResult],
-    tuner: SearchTuner,
+    spec: JobSpec,
     prepared: Prepared,
     *,
     goes_on: Callable[[], bool],
-) -> MemberPlans:
-    """Choose the settings of a model's networks; those of one setting differ by their seeds."""
-    final, winner = tuner.spec.final, confirmed.winner
-    winner_number = winner.plan.number
-    chosen = [winner] * final.members
+) -> list[TrainingResult]:
+    """Choose the settings of a model's networks, some of them several times."""
+    final, winner = spec.final, confirmed.winner
     if final.ensemble and final.members > 1:
-        others = [candidate for candidate in candidates if candidate.plan.number != winner_number]
+        others = [one for one in candidates if one.plan.number != winner.plan.number]
         pool = [
             training
             for training in (*confirmed.repeats, *others)
             if training.is_good and len(training.folds) == len(prepared.splits.folds)
         ]
         if pool:
-            objective = tuner.spec.objective
-            chosen = choose_members(pool, prepared, objective, final.members, goes_on=goes_on)
+            return choose_members(pool, prepared, spec.objective, final.members, goes_on=goes_on)
+    return [winner] * final.members
+
+
+def _plan_members(
+    chosen: Sequence[TrainingResult],
+    winner: TrainingResult,
+    tuner: SearchTuner,
+    prepared: Prepared,
+) -> MemberPlans:
+    """Plan the networks of the chosen settings; those of one setting differ by their seeds."""
+    winner_number = winner.plan.number
     counts = Counter(training.plan.number for training in chosen)
     trainings = {training.plan.number: training for training in chosen}
     if winner_number in trainings:

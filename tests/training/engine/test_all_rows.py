@@ -12,6 +12,7 @@ from tests.builders.finals import Case, FakeEngine, FakeReport, a_case
 from tests.training.engine.test_ensembles import an_ensemble
 from worker.data.prepare import Prepared
 from worker.progress.reporter import Reporter
+from worker.trials.pace import Pace
 from worker.winner.calibration import divide_logits
 from worker.winner.final_model import FinalModel, FinalModels
 from worker.winner.refit import Engines, refit_on_all_rows
@@ -30,7 +31,7 @@ def refitted(
         gain,
         case.search.spec,
         cast("Reporter", report or FakeReport()),
-        Engines(case.engine, case.new_engine),
+        Engines(case.engine, case.new_engine, Pace()),
     )
 
 

@@ -147,16 +147,16 @@ def _missing_networks(facts: Facts) -> Iterator[str]:
     if gain is None:
         model = f"a single network of trial {facts.winner.number}, trained on the training rows"
     else:
-        model = f"the mean of {counted(gain.members, 'network')} of trial {facts.winner.number}"
+        model = "a single network" if gain.members == 1 else f"the mean of {gain.members} networks"
     whole = counted(final.members, "network")
     if final.refit:
         whole += ", refitted on all rows but the test rows"
-    ended = (
-        "the job was cancelled"
+    why = (
+        "the job was cancelled before they were trained"
         if facts.job.requested is Requested.cancel
-        else "the job's time was up (budget.max_seconds), or a training failed,"
+        else "either the job had no time for them (budget.max_seconds), or a training failed"
     )
-    yield f"The model is {model}, and not {whole}: {ended} before they were trained."
+    yield f"The model is {model}, and not {whole}: {why}."
 
 
 def _gain(facts: Facts) -> Iterator[str]:

@@ -129,7 +129,7 @@ CASES: dict[str, Callable[[], Facts]] = {
         plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 4), before={"rmse": 1.0})})
     ),
     "The model is a single network of trial 1, trained on the training rows, and not 8 networks, refitted on all "
-    "rows but the test rows: the job's time was up (budget.max_seconds), or a training failed, before they were trained.": (
+    "rows but the test rows: either the job had no time for them (budget.max_seconds), or a training failed.": (
         lambda: plain_facts(spec={"final": {}})
     ),
     "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
@@ -168,7 +168,7 @@ def test_model_of_a_cancelled_job_with_some_of_its_networks_says_so() -> None:
     job = facts.job.model_copy(update={"requested": Requested.cancel})
 
     assert (
-        "The model is the mean of 2 networks of trial 1, and not 8 networks: the job was cancelled "
+        "The model is the mean of 2 networks, and not 8 networks: the job was cancelled "
         "before they were trained."
     ) in remarks(dataclasses.replace(facts, job=job))
 
