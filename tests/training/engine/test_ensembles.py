@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pytest
 
-from tests.builders.finals import FOLDS, Case, a_case, a_prepared, trained
+from tests.builders.finals import FOLDS, Case, FakeReport, a_case, a_prepared, trained
 from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_plan
 from worker.data.input_choices import InputChoice
@@ -18,6 +19,8 @@ from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.execution.local import LocalExecutor
 from worker.jobs.search_job import new_engine
 from worker.trials.folds import TrainingResult
+from worker.trials.pace import Pace
+from worker.winner.refit import SPARE_SHARE, refit_seconds
 
 
 def an_ensemble(*, refit: bool, **given: Any) -> Case:
@@ -62,6 +65,24 @@ def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
     assert len({(member.plan.number, member.plan.seed) for member in final.members}) == 4
     assert np.array_equal(by_trial[8].split.train, case.prepared.splits.non_test_rows)
     assert gain.after == scores(final.fit.target, case.prepared.y_test, final.predict_test())
+
+
+@pytest.mark.parametrize(("spare", "trials"), [(1.0, 4), (0.99, 3), (0.3, 1), (0.0, 1)])
+def test_ensemble_has_the_first_of_its_networks_that_the_time_is_enough_for(
+    spare: float, trials: int
+) -> None:
+    case = an_ensemble(refit=True)
+    whole, _ = case.make()
+    both = {3: case.confirmed.winner, 8: case.candidates[0]}
+    trainings = [both[member.plan.number] for member in whole.members]
+    needed = refit_seconds(trainings, case.prepared, case.search.spec.final, Pace())
+
+    final, gain = case.make(FakeReport(seconds_left=SPARE_SHARE * spare * needed))
+
+    assert len(final.members) == len(gain.trials) == gain.members == trials
+    # Trial 8 was chosen first, and then the winner: one of each predicts best.
+    assert sorted(gain.trials) == {4: [3, 3, 8, 8], 3: [3, 8, 8], 1: [8]}[trials]
+    assert [plan.number for plan in case.refits[-1].started] == list(gain.trials)
 
 
 def test_incomplete_ensemble_is_that_of_the_winner_alone() -> None:

@@ -39,6 +39,7 @@ RARE_CLASS = 0.2
 MISSING_SHARE = 0.2
 FEW_TEST_ROWS = 100
 SHOWN = 5
+NO_TIME = "no time was left for more (budget.max_seconds, or attempts that died)"
 MAX_REASON = 200
 """Characters of an error's text that are shown."""
 
@@ -154,7 +155,7 @@ def _missing_networks(facts: Facts) -> Iterator[str]:
     why = (
         "the job was cancelled before they were trained"
         if facts.job.requested is Requested.cancel
-        else "either the job had no time for them (budget.max_seconds), or a training failed"
+        else f"either {NO_TIME}, or a training failed"
     )
     yield f"The model is {model}, and not {whole}: {why}."
 
@@ -236,8 +237,7 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
         why = (
             "The job was cancelled before that"
             if is_cancelled
-            else "Either no time was left for more (budget.max_seconds), or the other seeds of the "
-            "best trials diverged or failed"
+            else f"Either {NO_TIME}, or the other seeds of the best trials diverged or failed"
         )
         yield (
             f"The winner was not confirmed: it was compared on one seed, not on {seeds}. {why}. "

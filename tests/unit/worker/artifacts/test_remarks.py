@@ -129,7 +129,7 @@ CASES: dict[str, Callable[[], Facts]] = {
         plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 4), before={"rmse": 1.0})})
     ),
     "The model is a single network of trial 1, trained on the training rows, and not 8 networks, refitted on all "
-    "rows but the test rows: either the job had no time for them (budget.max_seconds), or a training failed.": (
+    "rows but the test rows: either no time was left for more (budget.max_seconds, or attempts that died), or a training failed.": (
         lambda: plain_facts(spec={"final": {}})
     ),
     "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
