@@ -82,6 +82,7 @@ class Outcome(Result):
     `rows` counts the rows of the first fold. `excluded` and `warnings` are known when the job is
     submitted: what the model will not see, and what was decided in doubt. `best_of_search` is the
     trial that had the best score, where the confirmation on more seeds chose another as `winner`.
+    `seen_by` counts, by column, the networks of the model that see it, where some leave inputs out.
     `test_intervals` is the central 95 % of each test metric over resampled test rows.
     `test_predictions` is what charts of the predictions of these rows show, and `remarks` say what
     stands out. `agreement` is the largest difference of each model file's predictions of the test
@@ -115,6 +116,7 @@ class Outcome(Result):
     test_predictions: PredictionSummary | None = None
     final_gain: FinalGain | None = None
     all_rows_refit: AllRowsRefit | None = None
+    seen_by: dict[str, int] = Field(default_factory=dict)
     importances: tuple[Importance, ...] = ()
     insights: SearchInsights | None = None
     agreement: dict[str, float] = Field(default_factory=dict)

@@ -92,6 +92,7 @@ def export_model(
         test_metrics=test_metrics,
         final_gain=final_gain,
         all_rows_refit=models.all_rows_refit,
+        seen_by=handed_out.seen_by,
         test_predictions=summarise_test_rows(scored, target.labels).model_dump(),
     )
     missing = store_model(handed_out, metadata, reporter, folder)

@@ -153,6 +153,16 @@ class FittedFeatures:
             category.width for category in self.categorical if not category.is_embedded
         )
 
+    @property
+    def column_of_inputs(self) -> tuple[str, ...]:
+        """The column that each of the `numbers` is made of."""
+        of_seasons = (self.numeric[i].column for i, _ in self.seasons for _ in range(2))
+        of_missing = (self.numeric[i].column for i in self.missing_positions)
+        one_hot = (one for one in self.categorical if not one.is_embedded)
+        of_levels = (one.column for one in one_hot for _ in range(one.width))
+        numeric = (feature.column for feature in self.numeric)
+        return (*numeric, *of_seasons, *of_missing, *of_levels)
+
 
 def design_matrix(
     features: FittedFeatures, raw: RawColumns, *, numbers: int | None = None

@@ -74,6 +74,13 @@ class FittedFold:
         return x_ND
 
     @property
+    def seen_columns(self) -> frozenset[str]:
+        """The columns of the table of which the network sees something."""
+        names, dropped = self.features.column_of_inputs, frozenset(self.dropped.tolist())
+        seen = (name for index, name in enumerate(names) if index not in dropped)
+        return frozenset(seen) | {feature.column for feature in self.features.embedded}
+
+    @property
     def bins(self) -> Bins | None:
         """The bins that the network sees, if any."""
         bins = self.features.bins

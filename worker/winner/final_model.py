@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,15 @@ class FinalModel:
         Rows, target, and inputs are the same for all.
         """
         return self.fit_of(self.members[0])
+
+    @property
+    def seen_by(self) -> dict[str, int]:
+        """How many networks see each column of the table; empty where none leaves inputs out."""
+        fits = [self.fit_of(member) for member in self.members]
+        if not any(fit.dropped.size for fit in fits):
+            return {}
+        counts = Counter(name for fit in fits for name in fit.seen_columns)
+        return {column.name: counts[column.name] for column in self.prepared.labelled.columns}
 
     def fit_of(self, member: TrainedPlan) -> FittedFold:
         """Return what was fitted on the training rows, as a network sees it."""

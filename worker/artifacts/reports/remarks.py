@@ -58,6 +58,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         _unconfirmed_winner(facts),
         _missing_networks(facts),
         () if separated else _gain(facts),
+        _seen_columns(facts),
         _ended_badly(facts),
         _last_epoch(facts),
         _edges(facts),
@@ -186,6 +187,25 @@ def _gain(facts: Facts) -> Iterator[str]:
             f"Validation rows made its probabilities {how}: logits are divided by "
             f"{format_number(gain.temperature)}."
         )
+
+
+def _seen_columns(facts: Facts) -> Iterator[str]:
+    """Say how many columns the model sees, where its networks leave inputs out."""
+    seen_by, gain = facts.job.outcome.seen_by, facts.job.outcome.final_gain
+    if not seen_by:
+        return
+    networks, columns = 1 if gain is None else gain.members, f"{len(seen_by):,} columns"
+    by_all = [name for name, count in seen_by.items() if count == networks]
+    unseen = sum(count == 0 for count in seen_by.values())
+    if networks == 1:
+        seen = f"The network leaves inputs out: it sees {len(by_all):,} of {columns}"
+    else:
+        seen = (
+            f"The model's {networks} networks leave inputs out: of {columns} none sees "
+            f"{unseen:,}, and all see {len(by_all):,}"
+        )
+    names = f"; these are {list_first(by_all, SHOWN, repr)}" if by_all else ""
+    yield f"{seen} (outcome.seen_by){names}."
 
 
 def _worse_on_test(facts: Facts) -> Iterator[str]:

@@ -132,6 +132,9 @@ CASES: dict[str, Callable[[], Facts]] = {
     "rows but the test rows: either no time was left for more (budget.max_seconds, or attempts that died), or a training failed.": (
         lambda: plain_facts(spec={"final": {}})
     ),
+    "The network leaves inputs out: it sees 1 of 2 columns (outcome.seen_by); these are 'a'.": lambda: plain_facts(
+        outcome={"seen_by": {"a": 1, "b": 0}}
+    ),
     "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
         outcome={"rows": {"train": 720, "validation": 240, "test": 40}}
     ),
@@ -171,6 +174,17 @@ def test_model_of_a_cancelled_job_with_some_of_its_networks_says_so() -> None:
         "The model is the mean of 2 networks, and not 8 networks: the job was cancelled "
         "before they were trained."
     ) in remarks(dataclasses.replace(facts, job=job))
+
+
+def test_columns_that_all_and_no_networks_see_are_counted() -> None:
+    seen_by = {f"x{number}": 3 for number in range(7)} | {"y": 1, "z": 0}
+
+    said = remarks(plain_facts(outcome={"final_gain": a_gain(), "seen_by": seen_by}))
+
+    assert (
+        "The model's 3 networks leave inputs out: of 9 columns none sees 1, and all see 7 "
+        "(outcome.seen_by); these are 'x0', 'x1', 'x2', 'x3', 'x4' and 2 more."
+    ) in said
 
 
 def test_gain_that_rounding_makes_is_none() -> None:
