@@ -86,10 +86,11 @@ class Outcome(Result):
     `test_intervals` is the central 95 % of each test metric over resampled test rows.
     `test_predictions` is what charts of the predictions of these rows show, and `remarks` say what
     stands out. `agreement` is the largest difference of each model file's predictions of the test
-    rows from the training engine's, as a share of their spread. `all_rows_refit` is null where the
-    networks that were scored are handed out, as the job asks. Where it asks for them to be trained
-    once more after their score, on all rows, it says how that ended: after a `complete` one the new
-    networks are handed out, and whatever was measured on the test rows is of those before.
+    rows, of up to 100,000 of them, from the training engine's, as a share of their spread.
+    `all_rows_refit` is null where the networks that were scored are handed out, as the job asks.
+    Where it asks for them to be trained once more after their score, on all rows, it says how that
+    ended: after a `complete` one the new networks are handed out, and whatever was measured on the
+    test rows is of those before.
     `trainings` counts the networks that its diagnosis has trained so far; `diagnosis` is a summary,
     the whole one has a route of its own. `missing_baselines` and `missing_artifacts` say why one
     could not be made. From `model_ready_at` on, a model can be downloaded and predicts, while the

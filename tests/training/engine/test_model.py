@@ -18,11 +18,20 @@ from tests.builders.engines import a_cohort_engine
 from tests.builders.models import read_metadata, save_both
 from tests.builders.tables import checked, mixed_columns, write_csv
 from tests.builders.trainings import a_plan, run
-from worker.artifacts.model.check import Expected, ModelDiffers, check_keras
+from worker.artifacts.model import check
+from worker.artifacts.model.build import build_model
+from worker.artifacts.model.check import (
+    Expected,
+    ModelDiffers,
+    check_keras,
+    check_onnx,
+    check_saved_model,
+)
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.inputs import model_inputs
-from worker.artifacts.model.save import load_model
+from worker.artifacts.model.save import load_model, save_saved_model
 from worker.data.prepare import Prepared, prepare
+from worker.winner import final_model
 from worker.winner.baselines import fit_baselines
 from worker.winner.final_model import FinalModel
 
@@ -74,6 +83,39 @@ def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
         check_keras(
             path, Expected(model_content(final), prepared.raw_test, final.predict_test() + 1.0)
         )
+
+
+def test_file_is_checked_on_all_rows_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "BATCH", 7)
+    prepared = prepared_of(tmp_path, Task.regression)
+    final, path = trained_model(prepared, tmp_path)
+    save_saved_model(build_model(model_content(final)), tmp_path / "saved_model")
+    right, content = final.predict_test(), model_content(final)
+    wrong = right.copy()
+    wrong[-1] += 1.0
+
+    for look, file in (
+        (check_keras, path),
+        (check_onnx, path.with_suffix(".onnx")),
+        (check_saved_model, tmp_path / "saved_model"),
+    ):
+        assert look(file, Expected(content, prepared.raw_test, right)) <= 1e-4
+        with pytest.raises(ModelDiffers):
+            look(file, Expected(content, prepared.raw_test, wrong))
+
+
+def test_of_very_many_test_rows_files_are_held_to_evenly_spread_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final, _ = trained_model(prepared_of(tmp_path, Task.regression), tmp_path)
+    test = final.prepared.splits.test
+    assert list(test[final.checked]) == list(test)
+
+    monkeypatch.setattr(final_model, "MAX_CHECKED_ROWS", len(test) // 2 - 1)
+
+    assert list(test[final.checked]) == list(test[::3])
 
 
 @pytest.mark.slow

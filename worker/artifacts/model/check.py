@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,7 @@ def check_keras(path: Path, expected: Expected) -> float:
     """
     model, inputs = load_model(path), model_inputs(expected.content.features, expected.raw)
     # Not by `predict`, which casts arrays to float32 before any input (Keras 3.15).
-    parts = [
-        model({name: value[start : start + BATCH] for name, value in inputs.items()})
-        for start in range(0, len(expected.prediction_TC), BATCH)
-    ]
+    parts = [model(batch) for batch in _batches(inputs)]
     return _difference("model.keras", np.concatenate(parts), expected)
 
 
@@ -59,18 +57,23 @@ def check_onnx(path: Path, expected: Expected) -> float:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = onnx_inputs(expected.content.features, expected.raw)
-    parts = [
-        session.run(None, {name: value[start : start + BATCH] for name, value in inputs.items()})[0]
-        for start in range(0, len(expected.prediction_TC), BATCH)
-    ]
+    parts = [session.run(None, batch)[0] for batch in _batches(inputs)]
     return _difference("model.onnx", np.concatenate(parts), expected)
 
 
 def check_saved_model(path: Path, expected: Expected) -> float:
     """Check a SavedModel's folder, by its serving signature, as `check_keras` does."""
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    outputs = serve(**model_inputs(expected.content.features, expected.raw))
-    return _difference("saved_model", next(iter(outputs.values())).numpy(), expected)
+    inputs = model_inputs(expected.content.features, expected.raw)
+    parts = [next(iter(serve(**batch).values())).numpy() for batch in _batches(inputs)]
+    return _difference("saved_model", np.concatenate(parts), expected)
+
+
+def _batches(inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield some rows of each input at a time."""
+    rows = len(next(iter(inputs.values())))
+    for start in range(0, rows, BATCH):
+        yield {name: value[start : start + BATCH] for name, value in inputs.items()}
 
 
 def _difference(name: str, file_prediction_TC: Any, expected: Expected) -> float:
