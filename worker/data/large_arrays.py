@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -31,7 +32,10 @@ def new_array(shape: tuple[int, ...], folder: Path | None) -> FloatArray:
     if folder is None or size_bytes < MIN_FILE_BYTES:
         return np.empty(shape, dtype=np.float32)
     with TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, size_bytes)
+        if sys.platform == "darwin":  # It has no call for this.
+            file.truncate(size_bytes)
+        else:
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
         return np.asarray(np.memmap(file, np.float32, mode="r+", shape=shape))
 
 

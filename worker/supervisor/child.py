@@ -135,7 +135,7 @@ class Child:
         """
         try:
             memory = psutil.Process(self.process.pid).memory_info()
-            return int(memory.rss - memory.shared)
+            return int(memory.rss - getattr(memory, "shared", 0))  # macOS does not tell.
         except psutil.Error:
             return 0
 
