@@ -56,7 +56,7 @@ def test_pages_of_files_are_no_memory_of_a_child() -> None:
     )
     child = Child.start([sys.executable, "-c", code])
 
-    assert child.wait_until_ready(30)
+    wait_for(lambda: child.wait_until_ready(1.0), what="the child")
     resident_bytes, own_bytes = (
         psutil.Process(child.process.pid).memory_info().rss,
         child.memory_bytes,
