@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from lowloss.spec import Recipe, RecipeScaling
 from worker.engine.array_types import RowNumbers
 from worker.engine.bins import Bins
+
+MISSING = "missing:"
+"""Marks the source of a column that says where another is missing."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,16 @@ class Treatment:
     def of(cls, recipe: Recipe) -> Treatment:
         """Return the treatment of a recipe."""
         return cls(recipe.scale_features, recipe.missing, recipe.exclude, recipe.select_features)
+
+    def find_excluded(self, sources: Sequence[str]) -> RowNumbers:
+        """Return which columns are left out, whatever they tell; see `DiagnosisData.sources`."""
+        has_indicators = self.missing != "keep"
+        is_excluded = [
+            source.removeprefix(MISSING) in self.exclude
+            or (source.startswith(MISSING) and not has_indicators)
+            for source in sources
+        ]
+        return np.flatnonzero(is_excluded)
 
 
 STANDARD = Treatment("standard", "mean", ())
