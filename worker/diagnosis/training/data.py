@@ -263,18 +263,12 @@ class DiagnosisData:
         if treatment.select_features is None:
             return unseen_D
         scaling = treatment.scale_features
-        rows, features = (
-            draw.fit_rows,
-            self._features(draw, "none" if scaling == "minmax" else scaling),
-        )
+        rows = draw.fit_rows
+        features = self._features(draw, "none" if scaling == "minmax" else scaling)
         x_ND = np.array(design_matrix(features, self.raw.take(rows), numbers=self.width))
         x_ND[:, unseen_D] = 0
-        dropped_D = find_dropped(
-            x_ND,
-            self.y[rows],
-            count=treatment.select_features,
-            is_regression=self.task is Task.regression,
-        )
+        count, is_regression = treatment.select_features, self.task is Task.regression
+        dropped_D = find_dropped(x_ND, self.y[rows], count=count, is_regression=is_regression)
         return np.union1d(unseen_D, dropped_D)
 
     def bins(self, treatment: Treatment, draw: Draw) -> Bins | None:
@@ -286,14 +280,23 @@ class DiagnosisData:
             return None
         return bins.without(self.unseen(treatment, draw))
 
-    def inputs(self, recipe: Recipe) -> int:
-        """Count what a recipe's first layer sees, in the draw that has most of it."""
-        treatment, seen = Treatment.of(recipe), self.seen_by(recipe)
-        counts = []
-        for draw in self.draws:
-            unseen_D = seen.unseen(treatment, draw) if recipe.select_features else NO_COLUMNS
-            counts.append(count_inputs(seen.width, seen.bins(treatment, draw), unseen_D))
-        return max(counts)
+    def dropped(self, treatment: Treatment, draw: Draw) -> RowNumbers:
+        """Return the columns that count as none of a network's inputs, where it selects some."""
+        is_selected = treatment.select_features is not None
+        return self.unseen(treatment, draw) if is_selected else NO_COLUMNS
+
+    def inputs(self, recipe: Recipe, *, with_dropped: bool = False) -> int:
+        """Count what a recipe's first layer sees, in the draw that has most of it.
+
+        `with_dropped` counts what arrays hold and programs multiply.
+        """
+        treatment, data = Treatment.of(recipe), self.seen_by(recipe)
+        if with_dropped:
+            treatment = replace(treatment, select_features=None)
+        return max(
+            count_inputs(data.width, data.bins(treatment, draw), data.dropped(treatment, draw))
+            for draw in self.draws
+        )
 
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.

@@ -215,7 +215,8 @@ class Trainer:
     def _estimated_seconds(self, variant: Variant) -> float:
         """Estimate what a training takes one core, in seconds."""
         rows = len(self.data.draws[0].fit_rows)
-        return training_seconds(self.data.inputs(variant.recipe), rows, variant.recipe)
+        inputs = self.data.inputs(variant.recipe, with_dropped=True)
+        return training_seconds(inputs, rows, variant.recipe)
 
     def _time_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         """Train a group, and count what it took beside what was expected."""
