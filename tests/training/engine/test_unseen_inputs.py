@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lowloss.spec import Initializer
+from lowloss.spec import Initializer, Recipe
 from tests.builders.engines import a_cohort_engine
 from tests.builders.trainings import a_plan, run, some_arrays
+from worker.diagnosis.training.recipe_plans import plan_of_recipe
 from worker.engine.arrays import Arrays
 from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.protocol import Engine
@@ -42,3 +43,21 @@ def test_penalties_and_norms_count_no_unseen_inputs(engine: str) -> None:
     losses = train(with_unseen_inputs(some_arrays(), 40))
 
     assert losses == pytest.approx(train(some_arrays()), rel=1e-5)
+
+
+def test_layers_of_stock_keras_take_the_other_inputs_of_each_fold() -> None:
+    layers = [{"units": 4, "after_dense": ["layer_normalization"]}, {"units": 1}]
+    recipe = Recipe.model_validate({"layers": layers, "loss": "mse", "epochs": 2})
+    arrays = some_arrays()
+    folds = [replace(arrays.folds[0], unseen_inputs=np.array(unseen)) for unseen in ([0], [1])]
+    arrays = replace(arrays, folds=tuple(folds))
+    plans = [plan_of_recipe(recipe, number=fold + 1, seed=5, fold=fold) for fold in range(2)]
+
+    together = run(KerasEngine(arrays), plans)
+
+    for plan in plans:
+        seen = [column for column in range(3) if column not in folds[plan.fold].unseen_inputs]
+        folds_of_all = some_arrays().folds * 2
+        narrow = replace(arrays, x_VND=arrays.x_VND[:, :, seen], folds=folds_of_all)
+        alone = run(KerasEngine(narrow), [plan])[plan.number]
+        assert together[plan.number].epochs == alone.epochs

@@ -9,7 +9,7 @@ import numpy as np
 
 from lowloss.spec import Recipe, RecipeScaling
 from worker.engine.array_types import RowNumbers
-from worker.engine.bins import Bins
+from worker.engine.bins import Bins, find_inputs
 
 MISSING = "missing:"
 """Marks the source of a column that says where another is missing."""
@@ -45,8 +45,5 @@ STANDARD = Treatment("standard", "mean", ())
 
 def count_inputs(columns: int, bins: Bins | None, unseen_D: RowNumbers) -> int:
     """Count what a first layer sees: columns, or the bins in their place, without those unseen."""
-    seen = columns - len(unseen_D)
-    if bins is None:
-        return seen
-    is_seen_J = ~np.isin(bins.column_J, unseen_D)
-    return seen + int(is_seen_J.sum()) - len(np.unique(bins.column_J[is_seen_J]))
+    in_bins = 0 if bins is None else len(bins.column_J) - bins.columns
+    return columns + in_bins - len(find_inputs(unseen_D, bins))
