@@ -1,8 +1,8 @@
 """Chooses the inputs that tell most of the target: what `select_features` keeps.
 
-The choice is scikit-learn's, so that a script can make the same one: by F of a linear relation to a
-number, or of the difference between classes. It looks at one input at a time, and misses those that
-tell something only together.
+The choice is scikit-learn's, as a script's is: by F of a linear relation to a number, or of the
+difference between classes. It looks at one input at a time, and misses those that tell something
+only together.
 """
 
 from __future__ import annotations
