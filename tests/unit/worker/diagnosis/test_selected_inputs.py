@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from lowloss.results import Cause
 from lowloss.spec import Recipe
 from tests.builders.recipes import a_network, data_of
 from worker.data.selection import find_dropped
 from worker.data.target import Float64Array
+from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.training.treatment import Treatment
 from worker.engine.array_types import FloatArray, RowNumbers
 
@@ -65,6 +67,20 @@ def test_bins_of_dropped_columns_are_no_inputs() -> None:
     assert len(np.unique(bins.column_J[bins.width_J > 0])) == 1
     assert data.inputs(a_recipe("piecewise")) == int(np.count_nonzero(bins.width_J))
     assert data.inputs(a_recipe("piecewise")) < data.inputs(a_recipe("piecewise", None))
+
+
+def test_weights_of_dropped_inputs_do_not_make_a_network_too_complex() -> None:
+    rng = np.random.default_rng(0)
+    table = {f"x{i}": rng.normal(size=60) for i in range(50)} | {"y": rng.normal(size=60)}
+
+    causes = {}
+    for count in (1, None):
+        recipe = a_recipe("standard", count).with_changes({"layers": [{"units": 64}, {"units": 1}]})
+        data, _ = data_of(table, recipe)
+        causes[count] = [suspect.cause for suspect in check_network(data, recipe)]
+
+    assert Cause.too_complex not in causes[1]
+    assert Cause.too_complex in causes[None]
 
 
 def test_inputs_are_selected_once_for_each_draw(monkeypatch: pytest.MonkeyPatch) -> None:
