@@ -141,8 +141,10 @@ def selection(recipe: Recipe, predicted: PredictedTargets) -> Section:
     score = "f_regression" if predicted.is_of_numbers else "f_classif"
     return Section(
         (
-            f"kept = min({recipe.select_features}, x_train.shape[1])",
-            f"selector = SelectKBest({score}, k=kept).fit(x_train, y_train)",
+            f"input_count = min({recipe.select_features}, x_train.shape[1])",
+            f"selector = SelectKBest({score}, k=input_count)",
+            "# Without the first row's value a column of one value is 0, whose score is the least.",
+            "selector.fit(x_train - x_train[0], y_train)",
             _format_transforms(recipe, "x", "selector", "{}"),
         ),
         (f"from sklearn.feature_selection import SelectKBest, {score}",),

@@ -33,7 +33,7 @@ from worker.data.target import (
 )
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Fold
-from worker.engine.bins import Bins, align_bins
+from worker.engine.bins import Bins, align_bins, find_inputs
 
 NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
@@ -277,7 +277,7 @@ def _fitted(
     folds = tuple(
         replace(
             _fold(number, fit, unit, labelled.y, spec),
-            unseen_inputs=_count_unseen(fit, bins[number] if bins else None),
+            unseen_inputs=find_inputs(fit.dropped, bins[number] if bins else None),
         )
         for number, fit in enumerate(fits)
     )
@@ -361,14 +361,6 @@ def _features(
     if labelled.matrix_columns is None:
         return features
     return as_matrix(features, matrix_columns=labelled.matrix_columns)
-
-
-def _count_unseen(fit: FittedFold, bins: Bins | None) -> int:
-    """Count the inputs of a fold's network that are dropped: columns, and bins in their place."""
-    if bins is None:
-        return len(fit.dropped)
-    in_bins = int(np.isin(bins.column_J, fit.dropped).sum())
-    return in_bins + int((fit.dropped >= bins.columns).sum())
 
 
 def _fold(view: int, fit: FittedFold, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:

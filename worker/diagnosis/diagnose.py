@@ -115,7 +115,7 @@ def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> Diag
     codes = [name for suspect in check_codes(data, recipe) for name in suspect.columns]
     if codes:
         recipe = recipe.with_changes({"categorical": [*recipe.categorical, *codes]})
-    inputs = data.inputs(recipe)
+    inputs = data.inputs(recipe, with_dropped=True)
     steps = RUN_SHARE * spec.budget.max_seconds / recipe_step_seconds(inputs, recipe)
     by_time = int(steps / max(1, recipe.epochs) * recipe.batch_size)
     by_memory = MAX_VIEW_BYTES // (4 * inputs * draws * ROOMY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -59,8 +59,9 @@ class Fold:
     (y - y_shift) / y_scale, but for class indices; of several targets each has its own. `loss_unit`
     is what a data loss is divided by, so that losses of one job are in one unit: the variance of
     the training target where it is not standardised, else 1. Without validation rows a
-    plan trains for all its epochs, and keeps its last weights. So many as `unseen_inputs` are 0 in
-    every row: they do not count for how the first layer begins.
+    plan trains for all its epochs, and keeps its last weights. Of what the first layer sees the
+    `unseen_inputs` are 0 in every row: it begins as wide as the others, and at 0 for these, so that
+    no penalty or norm counts them.
     """
 
     train_N: RowNumbers
@@ -70,7 +71,7 @@ class Fold:
     y_shift: Unit = 0.0
     y_scale: Unit = 1.0
     loss_unit: float = 1.0
-    unseen_inputs: int = 0
+    unseen_inputs: RowNumbers = field(default_factory=NO_COLUMNS.copy)
 
     @property
     def is_validated(self) -> bool:

@@ -69,6 +69,15 @@ class Bins:
         return seen_NE
 
 
+def find_inputs(columns: RowNumbers, bins: Bins | None) -> RowNumbers:
+    """Return which inputs of a network stand for some columns: their bins, where they have some."""
+    if bins is None:
+        return columns
+    in_bins = np.flatnonzero(np.isin(bins.column_J, columns))
+    others = columns[columns >= bins.columns] + len(bins.column_J) - bins.columns
+    return np.concatenate([in_bins, others])
+
+
 def align_bins(views: Sequence[Bins | None]) -> tuple[Bins | None, ...]:
     """Give all views as many bins of a column as the one that has most of it."""
     fitted = [bins for bins in views if bins is not None]

@@ -28,12 +28,13 @@ ROW_STRIDE = 65_536
 def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     """Draw kernel [in, out] and bias [out] of each layer at their true shapes.
 
-    Last comes each embedding's table: normal, of about the length that a one-hot code has, and 0
-    for code 0.
+    Those of unseen inputs are 0. Last comes each embedding's table: normal, of about the length
+    that a one-hot code has, and 0 for code 0.
     """
     sizes = [arrays.inputs(has_bins=arrays.has_bins(plan)), *plan.widths, arrays.outputs]
-    fan_in = sizes[0] - arrays.folds[plan.fold].unseen_inputs
-    weights = draw_layers(plan, list(itertools.pairwise(sizes)), fan_in=fan_in)
+    unseen = arrays.folds[plan.fold].unseen_inputs
+    weights = draw_layers(plan, list(itertools.pairwise(sizes)), fan_in=sizes[0] - len(unseen))
+    weights[0][unseen] = 0
     for index, embedding in enumerate(arrays.embeddings):
         rng = np.random.default_rng([plan.seed, 0xE3BD, index])
         table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)

@@ -21,8 +21,8 @@ CONVERTED = {"layers", "schedule", *(field.name for field in fields(InputChoice)
 
 def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
     """Build the plan of a trial, on the first fold of its inputs."""
-    view = InputChoice(hyperparameters.scale_features, hyperparameters.select_features)
-    first = input_choices(spec).index(view) * spec.validation.fold_count
+    choice = InputChoice(hyperparameters.scale_features, hyperparameters.select_features)
+    first = input_choices(spec).index(choice) * spec.validation.fold_count
     return Plan(
         number,
         seed,

@@ -17,6 +17,7 @@ from lowloss.processes.logs import about
 from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
 from service.store.database import is_busy, is_out_of_space
+from worker.engine.arrays import Arrays
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.progress.reporter import Reporter
@@ -91,6 +92,29 @@ def load_checkpoints(
             )
     path.unlink(missing_ok=True)
     return loaded
+
+
+def select_fitting(
+    checkpoints: Mapping[int, Checkpoint], plan: Plan, arrays: Arrays
+) -> Mapping[int, Checkpoint]:
+    """Return the checkpoints, by fold, whose networks have as many inputs as a plan's.
+
+    Another version may have had other bins of the same columns: the fold starts over.
+    """
+    inputs = arrays.inputs(has_bins=arrays.has_bins(plan))
+    fitting = {
+        fold: checkpoint
+        for fold, checkpoint in checkpoints.items()
+        if not checkpoint.weights or len(checkpoint.weights[0]) == inputs
+    }
+    if len(fitting) < len(checkpoints):
+        log.warning(
+            "trial %d starts over, its checkpoint has not %d inputs",
+            plan.number,
+            inputs,
+            extra=about(trial=plan.number),
+        )
+    return fitting
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

@@ -16,7 +16,7 @@ from worker.progress.reporter import SUSPENDING, Reporter, StopCause
 from worker.search.plans import hyperparameters_of
 from worker.search.pruning import make_pruner
 from worker.search.tuner import SearchTuner
-from worker.trials.checkpoints import CheckpointWriter
+from worker.trials.checkpoints import CheckpointWriter, select_fitting
 from worker.trials.folds import FoldScheduler, TrainingResult
 from worker.trials.pace import Pace
 from worker.trials.scoring import trial_end
@@ -81,7 +81,8 @@ class SearchLoop:
             self._stopping.epochs += trial.epochs
         rungs = {trial.number: self._pruner.reached(trial.number) for trial in finished}
         for plan in self._tuner.replay(earlier.trials, rungs, earlier.blamed):
-            self._folds.go_on_from(plan, earlier.checkpoints.get(plan.number, {}))
+            saved, arrays = earlier.checkpoints.get(plan.number, {}), self._prepared.arrays
+            self._folds.go_on_from(plan, select_fitting(saved, plan, arrays))
 
     def run(self, engine: Engine) -> None:
         """Train what the oracle asks for until its search ends, or someone stops it."""

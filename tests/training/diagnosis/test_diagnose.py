@@ -299,11 +299,13 @@ def test_codes_that_are_fed_as_numbers_want_columns_of_their_own(executor: Local
     assert Cause.codes_as_numbers not in [finding.cause for finding in mended.findings]
 
 
+@pytest.mark.parametrize("selected", [None, 1])
 def test_rows_beyond_what_memory_holds_are_left_out_and_said_to_be(
-    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+    selected: int | None, executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.diagnosis.diagnose.MAX_VIEW_BYTES", 2**20)
-    table, spec, checked = a_case(some_numbers(3_000), a_network(4, epochs=1), seconds=1)
+    recipe = a_network(4, epochs=1, missing="mean", select_features=selected)
+    table, spec, checked = a_case(some_numbers(3_000), recipe, seconds=1)
 
     diagnosis = diagnose(table, spec, checked, executor=executor)
 

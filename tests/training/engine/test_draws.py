@@ -59,11 +59,16 @@ def test_initial_kernels_have_the_spread_of_their_rule(
 
 def test_inputs_that_are_always_0_do_not_count_for_the_first_layer() -> None:
     x_VND = np.zeros((1, 2, 400), np.float32)
-    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, (replace(FOLD, unseen_inputs=390),))
+    folds = FOLD, replace(FOLD, unseen_inputs=np.arange(10, 400))
+    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, folds)
+    plan = a_plan(widths=(300,), activation="relu")
 
-    kernel, _, head, *_ = initial_weights(a_plan(widths=(300,), activation="relu"), arrays)
+    of_all, *_ = initial_weights(plan, arrays)
+    kernel, _, head, *_ = initial_weights(replace(plan, fold=1), arrays)
 
-    assert kernel.std() == pytest.approx(math.sqrt(2 / 10), rel=0.02)
+    assert kernel[:10].std() == pytest.approx(math.sqrt(2 / 10), rel=0.02)
+    assert np.allclose(kernel[:10], of_all[:10] * math.sqrt(400 / 10))
+    assert not kernel[10:].any()
     assert head.std() == pytest.approx(math.sqrt(2 / 301), rel=0.2)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from lowloss.results import Curve, Hyperparameters, Trial, TrialState
 from service.store.checkpoints import SavedCheckpoint
 from service.store.trials import TrialEnd
 from tests.builders.store import a_spec, some_hyperparameters
+from tests.builders.trainings import some_arrays
 from worker.data.prepare import Prepared
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import (
@@ -122,7 +124,10 @@ def new_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
         plain = {"budget": {"max_trials": 3}, "algorithm": "random", "pruning": None}
         tuner = SearchTuner(a_spec("ds_1", **plain | given), directory=tmp_path)
         opened.append(tuner)
-        prepared, reporter = cast("Prepared", None), cast("Reporter", report)
+        arrays = some_arrays()
+        arrays = dataclasses.replace(arrays, folds=arrays.folds * 3)  # one for each way of scaling
+        prepared = cast("Prepared", SimpleNamespace(arrays=arrays))
+        reporter = cast("Reporter", report)
         return tuner, SearchLoop(tuner, prepared, reporter, tmp_path, on_best=best.append)
 
     best = make.best = list[TrainingResult]()  # type: ignore[attr-defined]
@@ -347,6 +352,23 @@ def test_blamed_trial_goes_on_from_its_checkpoint_before_the_others(new_search: 
     searching.run(engine)
 
     assert engine.begun == [(2, 2), (1, 0), (3, 0)]
+
+
+def test_unfinished_trial_of_other_inputs_starts_over(new_search: Any) -> None:
+    report, engine = Report(), Engine(lambda *_: 1.0)
+    _, searching = new_search(report)
+    running = (a_trial(n, state=TrialState.running, epochs=1, score=None) for n in (1, 2))
+    saved = Engine._checkpoint([Epoch(1, 1.0, 1.0, 1.0)])
+    kernels = [np.zeros((inputs, 16), np.float32) for inputs in (2, 3)]
+    checkpoints = {
+        number: {0: dataclasses.replace(saved, weights=(kernel,))}
+        for number, kernel in enumerate(kernels, start=1)
+    }
+
+    searching.replay(EarlierAttempts(tuple(running), {}, checkpoints))
+    searching.run(engine)
+
+    assert engine.begun == [(1, 0), (2, 1), (3, 0)]
 
 
 def test_epochs_of_earlier_attempts_count(new_search: Any) -> None:

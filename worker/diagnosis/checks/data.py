@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ from worker.diagnosis.thresholds import (
     TARGET_OFF_CENTRE,
     TARGET_SPREAD,
 )
-from worker.diagnosis.training.data import DiagnosisData, largest_ratio
+from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import group_equal_rows
 
 SHOWN_ROWS = 20
@@ -153,7 +153,7 @@ def _target_spread_rules(data: DiagnosisData) -> list[Rule]:
 def _ratio_rule(sds: dict[str, float], whose: str) -> Rule:
     """Return the rule of standard deviations that differ, of columns or of targets."""
     widest, narrowest = _find_widest_and_narrowest(sds)
-    ratio = largest_ratio(list(sds.values()))
+    ratio = _largest_ratio(list(sds.values()))
     return Rule(
         math.log10(ratio / SPREAD_RATIO),
         f"the spreads of the {whose} differ by a factor of {format_short(ratio)} (from "
@@ -162,6 +162,12 @@ def _ratio_rule(sds: dict[str, float], whose: str) -> Rule:
         evidence(f"largest over smallest standard deviation of {whose}", ratio, SPREAD_RATIO),
         (widest, narrowest),
     )
+
+
+def _largest_ratio(values: Sequence[float]) -> float:
+    """Return the largest over the smallest of positive numbers; 1 where there are none."""
+    positive = [value for value in values if value > 0]
+    return max(positive) / min(positive) if positive else 1.0
 
 
 def _find_widest_and_narrowest(sds: dict[str, float]) -> tuple[str, str]:

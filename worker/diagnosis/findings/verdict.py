@@ -18,7 +18,7 @@ from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import ALTERNATIVE, MeasuredEffects
 from worker.diagnosis.thresholds import FAR_BELOW, MAJOR_SHARE
-from worker.diagnosis.training.data import MISSING
+from worker.diagnosis.training.treatment import MISSING
 
 MAX_LISTED = 3
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -27,14 +27,12 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 from worker.diagnosis.thresholds import LINEAR_REST
 from worker.diagnosis.training.draws import STREAM, Draw, draw_parts, sample_rows
-from worker.diagnosis.training.treatment import STANDARD, Treatment, count_inputs
+from worker.diagnosis.training.treatment import MISSING, STANDARD, Treatment, count_inputs
 from worker.engine.array_types import FloatArray, RowNumbers
 from worker.engine.arrays import NO_COLUMNS
 from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
-MISSING = "missing:"
-"""Marks the source of a column that says where another is missing."""
 MIN_ROWS = 2
 """One that trains and one that validates."""
 MAX_LEVELS = 64
@@ -77,6 +75,7 @@ class DiagnosisData:
     categories: tuple[str, ...] = ()
     _fitted: dict[tuple[int, Scaling], FittedFeatures] = field(default_factory=dict)
     _coded: dict[tuple[str, ...], DiagnosisData] = field(default_factory=dict)
+    _unseen: dict[tuple[Treatment, int], RowNumbers] = field(default_factory=dict)
 
     def seen_by(self, recipe: Recipe) -> DiagnosisData:
         """Return the data with the columns as categories that a recipe takes as such."""
@@ -112,6 +111,7 @@ class DiagnosisData:
             categories=(*self.categories, *names),
             _fitted={},
             _coded={},
+            _unseen={},
         )
 
     @property
@@ -135,7 +135,9 @@ class DiagnosisData:
         if not self.predicted.has_several:
             return (self,)
         return tuple(
-            replace(self, y=y_N, targets=(target,), siblings=len(self.targets), _coded={})
+            replace(
+                self, y=y_N, targets=(target,), siblings=len(self.targets), _coded={}, _unseen={}
+            )
             for target, y_N in zip(self.targets, self.y.T, strict=True)
         )
 
@@ -242,38 +244,31 @@ class DiagnosisData:
             fit_NR = x_ND[draw.fit_rows, :numbers]
             low_R, span_R = fit_NR.min(axis=0), np.ptp(fit_NR, axis=0)
             x_ND[:, :numbers] = (x_ND[:, :numbers] - low_R) / np.where(span_R > 0, span_R, 1)
-        unseen_D = self._unseen(treatment, draw)
+        unseen_D = self.unseen(treatment, draw)
         if treatment.missing == "keep":
             missing_NR = np.isnan(self.raw.numeric_NR)
             x_ND[:, :numbers][missing_NR] = np.nan
         x_ND[:, unseen_D] = 0
         return x_ND
 
-    def _unseen(self, treatment: Treatment, draw: Draw) -> RowNumbers:
+    def unseen(self, treatment: Treatment, draw: Draw) -> RowNumbers:
         """Return the columns of the design matrix that a recipe's network sees as 0."""
-        sources = self.sources(draw)
-        has_indicators = treatment.missing != "keep"
-        gone = [
-            source.removeprefix(MISSING) in treatment.exclude
-            or (source.startswith(MISSING) and not has_indicators)
-            for source in sources
-        ]
-        unseen_D = np.flatnonzero(gone)
+        key = treatment, draw.number
+        if key not in self._unseen:
+            self._unseen[key] = self._find_unseen(treatment, draw)
+        return self._unseen[key]
+
+    def _find_unseen(self, treatment: Treatment, draw: Draw) -> RowNumbers:
+        unseen_D = treatment.find_excluded(self.sources(draw))
         if treatment.select_features is None:
             return unseen_D
         scaling = treatment.scale_features
-        rows, features = (
-            draw.fit_rows,
-            self._features(draw, "none" if scaling == "minmax" else scaling),
-        )
+        rows = draw.fit_rows
+        features = self._features(draw, "none" if scaling == "minmax" else scaling)
         x_ND = np.array(design_matrix(features, self.raw.take(rows), numbers=self.width))
         x_ND[:, unseen_D] = 0
-        dropped_D = find_dropped(
-            x_ND,
-            self.y[rows],
-            count=treatment.select_features,
-            is_regression=self.task is Task.regression,
-        )
+        count, is_regression = treatment.select_features, self.task is Task.regression
+        dropped_D = find_dropped(x_ND, self.y[rows], count=count, is_regression=is_regression)
         return np.union1d(unseen_D, dropped_D)
 
     def bins(self, treatment: Treatment, draw: Draw) -> Bins | None:
@@ -283,16 +278,25 @@ class DiagnosisData:
         bins = self._features(draw, "piecewise").bins
         if bins is None:
             return None
-        return bins.without(self._unseen(treatment, draw))
+        return bins.without(self.unseen(treatment, draw))
 
-    def inputs(self, recipe: Recipe) -> int:
-        """Count what a recipe's first layer sees, in the draw that has most of it."""
-        treatment, seen = Treatment.of(recipe), self.seen_by(recipe)
-        counts = []
-        for draw in self.draws:
-            unseen_D = seen._unseen(treatment, draw) if recipe.select_features else NO_COLUMNS
-            counts.append(count_inputs(seen.width, seen.bins(treatment, draw), unseen_D))
-        return max(counts)
+    def dropped(self, treatment: Treatment, draw: Draw) -> RowNumbers:
+        """Return the columns that count as none of a network's inputs, where it selects some."""
+        is_selected = treatment.select_features is not None
+        return self.unseen(treatment, draw) if is_selected else NO_COLUMNS
+
+    def inputs(self, recipe: Recipe, *, with_dropped: bool = False) -> int:
+        """Count what a recipe's first layer sees, in the draw that has most of it.
+
+        `with_dropped` counts what arrays hold and programs multiply.
+        """
+        treatment, data = Treatment.of(recipe), self.seen_by(recipe)
+        if with_dropped:
+            treatment = replace(treatment, select_features=None)
+        return max(
+            count_inputs(data.width, data.bins(treatment, draw), data.dropped(treatment, draw))
+            for draw in self.draws
+        )
 
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.
@@ -391,9 +395,3 @@ def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:
 
 def _with_ones(x_ND: FloatArray) -> Float64Array:
     return np.hstack([x_ND.astype(np.float64), np.ones((len(x_ND), 1))])
-
-
-def largest_ratio(values: Sequence[float]) -> float:
-    """Return the largest over the smallest of positive numbers; 1 where there are none."""
-    positive = [value for value in values if value > 0]
-    return max(positive) / min(positive) if positive else 1.0

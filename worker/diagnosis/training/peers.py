@@ -24,7 +24,7 @@ from worker.data.importance import measure_rises
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import SURE_SHARE
-from worker.diagnosis.training.data import MISSING, DiagnosisData
+from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.judging import (
     Predictions,
@@ -34,7 +34,7 @@ from worker.diagnosis.training.judging import (
     relative_loss,
     score_predictions,
 )
-from worker.diagnosis.training.treatment import STANDARD, Treatment
+from worker.diagnosis.training.treatment import MISSING, STANDARD, Treatment
 from worker.execution.beside import run_beside
 from worker.execution.free_cores import FreeCores
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,9 +33,9 @@ from worker.diagnosis.training.variants import (
     output_format,
     training_seconds,
 )
-from worker.engine.array_types import FloatArray
+from worker.engine.array_types import FloatArray, RowNumbers
 from worker.engine.arrays import Arrays, Fold
-from worker.engine.bins import Bins, align_bins
+from worker.engine.bins import Bins, align_bins, find_inputs
 from worker.engine.cohort.buckets import COMPILE_SECONDS, Reach
 from worker.engine.cohort.shape import LAYER_PENALTIES
 from worker.engine.keras.compiled import CompiledNetworks
@@ -215,7 +215,8 @@ class Trainer:
     def _estimated_seconds(self, variant: Variant) -> float:
         """Estimate what a training takes one core, in seconds."""
         rows = len(self.data.draws[0].fit_rows)
-        return training_seconds(self.data.inputs(variant.recipe), rows, variant.recipe)
+        inputs = self.data.inputs(variant.recipe, with_dropped=True)
+        return training_seconds(inputs, rows, variant.recipe)
 
     def _time_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         """Train a group, and count what it took beside what was expected."""
@@ -263,15 +264,16 @@ class Trainer:
         folds = [
             self._fold(variant, draws[number], views, unit) for variant, number in [*runs, *alike]
         ]
+        bins = align_bins(views.bins)
         arrays = Arrays(
             views.x_VND,
             ((y - unit[0]) / unit[1]).astype(np.float32),
             output.loss,
             output.outputs,
-            tuple(folds),
+            tuple(views.with_unseen_inputs(fold, bins) for fold in folds),
             head=output.head,
             loss_arguments=output.arguments,
-            bins=align_bins(views.bins),
+            bins=bins,
         )
         plans = [
             plan_of_recipe(variant.recipe, number=index + 1, seed=draws[number].seed, fold=index)
@@ -367,6 +369,7 @@ class Views:
         # Programs are compiled for the number of views.
         self.x_VND = np.zeros((room * count, len(data.y), data.width), dtype=np.float32)
         self.bins: list[Bins | None] = [None] * (room * count)
+        self._dropped: dict[int, RowNumbers] = {}
 
     def find_view(self, treatment: Treatment, draw: Draw) -> int:
         """Return the number of the view that shows a treatment on a draw."""
@@ -378,4 +381,10 @@ class Views:
                 self.bins += [None] * len(self.bins)
             self.x_VND[view] = self._data.transform(treatment, draw)
             self.bins[view] = self._data.bins(treatment, draw)
+            self._dropped[view] = self._data.dropped(treatment, draw)
         return self._numbers[key]
+
+    def with_unseen_inputs(self, fold: Fold, bins: Sequence[Bins | None]) -> Fold:
+        """Return a fold that knows what its networks do not see; `bins` are those of all views."""
+        bins_of_view = bins[fold.view] if bins else None
+        return replace(fold, unseen_inputs=find_inputs(self._dropped[fold.view], bins_of_view))

@@ -88,5 +88,6 @@ def _key(plan: Plan, arrays: Arrays) -> Hashable:
     )
     loss = (arrays.loss, arrays.loss_arguments)
     inputs = arrays.inputs(has_bins=arrays.has_bins(plan))
-    shape = (inputs, arrays.outputs, loss, min(32, steps), is_constant or steps)
+    unseen = tuple(arrays.folds[plan.fold].unseen_inputs.tolist())
+    shape = (inputs, unseen, arrays.outputs, loss, min(32, steps), is_constant or steps)
     return alike, shape

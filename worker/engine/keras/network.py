@@ -36,6 +36,9 @@ def _build_layers(plan: Plan, arrays: Arrays) -> keras.Model:
     if arrays.embeddings:
         raise ValueError("no embeddings before layers of stock Keras")
     x = inputs = keras.Input((arrays.numbers_seen(has_bins=arrays.has_bins(plan)),))
+    if len(unseen := arrays.folds[plan.fold].unseen_inputs):
+        # Layers and skips would make something of what is 0 in every row.
+        x = keras.ops.take(x, np.setdiff1d(np.arange(x.shape[1]), unseen), axis=1)
     skips: dict[int, Any] = {}
     for call in plan.layers:
         x = build_call(call)(x if call.takes is None else [skips[call.takes], x])

@@ -43,6 +43,28 @@ def test_an_input_of_one_value_goes_first() -> None:
     assert dropped(5) == [5]
 
 
+@pytest.mark.parametrize("value", [0.1, 7.0])
+def test_an_input_of_one_value_tells_nothing_of_classes(value: float) -> None:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 2, 1000).astype(float)
+    x_ND = np.stack([np.full(1000, value), rng.normal(size=1000)], axis=1).astype(np.float32)
+
+    assert find_dropped(x_ND, classes, count=1, is_regression=False).tolist() == [0]
+
+
+def test_the_first_inputs_are_dropped_where_none_varies() -> None:
+    x_ND = np.full((4, 3), 0.1, dtype=np.float32)
+
+    assert find_dropped(x_ND, np.arange(4.0), count=1, is_regression=True).tolist() == [0, 1]
+
+
+def test_an_input_that_tells_all_classes_is_kept_beside_one_that_tells_nothing() -> None:
+    classes = np.arange(40) % 2.0
+    x_ND = np.stack([np.arange(40) // 2 % 2, classes], axis=1).astype(np.float32)
+
+    assert find_dropped(x_ND, classes, count=1, is_regression=False).tolist() == [0]
+
+
 def wide(scaling: Any, selection: Any) -> Prepared:
     """A table of which only `x4`, the city and whether `x1` is missing matter."""
     x = X.astype(object)
@@ -84,7 +106,7 @@ def test_a_selection_of_one_size_is_every_view() -> None:
     assert {fit.choice for fit in wide("quantile", 2).fits} == {InputChoice("quantile", 2)}
 
 
-def test_input_choices_a_job_whose_selection_nobody_decided_keep_all() -> None:
+def test_all_inputs_are_kept_where_nobody_decided_on_a_selection() -> None:
     _, check = checked_frame({"x": X[:, 0], "y": Y}, "y")
     preprocessing = check.spec.preprocessing.model_copy(update={"select_features": "auto"})
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from lowloss.results import Cause
 from lowloss.spec import Recipe
 from tests.builders.recipes import a_network, data_of
 from worker.data.selection import find_dropped
+from worker.data.target import Float64Array
+from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.training.treatment import Treatment
+from worker.engine.array_types import FloatArray, RowNumbers
 
 ROWS = 120
 RNG = np.random.default_rng(0)
@@ -44,13 +50,13 @@ def test_inputs_are_selected_as_they_are_scaled(scaling: str) -> None:
 
 
 def test_scaling_by_quantiles_changes_what_is_selected() -> None:
-    kept = {}
+    selected = {}
     for scaling in ("standard", "quantile"):
         data, _ = data_of(COLUMNS, a_recipe(scaling))
         x_ND = data.transform(Treatment.of(a_recipe(scaling)), data.draws[0])
-        (kept[scaling],) = np.flatnonzero(x_ND.any(axis=0)).tolist()
+        (selected[scaling],) = np.flatnonzero(x_ND.any(axis=0)).tolist()
 
-    assert kept == {"standard": 0, "quantile": 2}
+    assert selected == {"standard": 0, "quantile": 2}
 
 
 def test_bins_of_dropped_columns_are_no_inputs() -> None:
@@ -61,6 +67,40 @@ def test_bins_of_dropped_columns_are_no_inputs() -> None:
     assert len(np.unique(bins.column_J[bins.width_J > 0])) == 1
     assert data.inputs(a_recipe("piecewise")) == int(np.count_nonzero(bins.width_J))
     assert data.inputs(a_recipe("piecewise")) < data.inputs(a_recipe("piecewise", None))
+
+
+def test_weights_of_dropped_inputs_do_not_make_a_network_too_complex() -> None:
+    rng = np.random.default_rng(0)
+    table = {f"x{i}": rng.normal(size=60) for i in range(50)} | {"y": rng.normal(size=60)}
+
+    causes = {}
+    for count in (1, None):
+        recipe = a_recipe("standard", count).with_changes({"layers": [{"units": 64}, {"units": 1}]})
+        data, _ = data_of(table, recipe)
+        causes[count] = [suspect.cause for suspect in check_network(data, recipe)]
+
+    assert Cause.too_complex not in causes[1]
+    assert Cause.too_complex in causes[None]
+
+
+def test_inputs_are_selected_once_for_each_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = a_recipe("piecewise")
+    data, _ = data_of(COLUMNS, recipe)
+    selections = []
+
+    def count_selections(x_ND: FloatArray, y_N: Float64Array, **options: Any) -> RowNumbers:
+        selections.append(len(x_ND))
+        return find_dropped(x_ND, y_N, **options)
+
+    monkeypatch.setattr("worker.diagnosis.training.data.find_dropped", count_selections)
+
+    for _ in range(2):
+        data.inputs(recipe)
+        for draw in data.draws:
+            data.bins(Treatment.of(recipe), draw)
+            data.transform(Treatment.of(recipe), draw)
+
+    assert len(selections) == len(data.draws)
 
 
 def test_inputs_are_not_selected_among_missing_numbers() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.engine.array_types import FloatArray
-from worker.engine.bins import Bins, align_bins
+from worker.engine.bins import Bins, align_bins, find_inputs
 
 
 def some_bins(*ends_of_columns: list[float]) -> Bins:
@@ -47,6 +47,13 @@ def test_other_columns_stay_behind_the_bins() -> None:
 
     assert seen.tolist() == [[0.0, 1.0, 0.0, 7.0, 8.0]]
     assert bins.columns == 2
+
+
+def test_inputs_of_a_column_are_its_bins_or_itself() -> None:
+    bins = some_bins([0, 1, 2], [0, 1], [0, 1, 2, 3])
+
+    assert find_inputs(np.array([0, 2, 4]), bins).tolist() == [0, 1, 3, 4, 5, 7]
+    assert find_inputs(np.array([0, 2, 4]), None).tolist() == [0, 2, 4]
 
 
 def test_views_have_as_many_bins_of_a_column_as_the_one_with_most() -> None:
