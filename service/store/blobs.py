@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +34,7 @@ from service.store.objects import (
     BytesLost,
     ObjectStoreAway,
     count_parts,
+    new_objects_url,
     put_part,
     read_parts,
 )
@@ -101,7 +101,7 @@ def write_blob(
 def _begin_blob(database: Database, sha256: str, size_bytes: int) -> _Home | None:
     """Return where a blob is, or is to be from now on."""
     store = database.blob_store
-    objects_url = None if store is None else f"{store}/{sha256}/{secrets.token_hex(8)}"
+    objects_url = None if store is None else new_objects_url(store, sha256)
     new = {"sha256": sha256, "size_bytes": size_bytes, "objects_url": objects_url}
     with database.transaction() as session:
         insert_if_absent(session, BlobRow, [new])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,6 +29,8 @@ PART_BYTES = 4 * 1024**2
 TIMEOUT_SECONDS, RETRY_SECONDS, RETRIES = 25.0, 10.0, 3
 """A request, tried again after 10 s no more, ends within 35 s: a worker's child may be silent for
 the 45 s of LOWLOSS_HANG_SECONDS."""
+OBJECTS_PATH_LENGTH = 64 + 1 + 16
+"""Characters of what `new_objects_url` adds behind a store's URL and a slash."""
 PROBE_SECONDS = 3.0
 """An orchestrator asks whether the server is ready, and waits 4 s for an answer."""
 MARK = "lowloss.txt"
@@ -40,6 +43,11 @@ class ObjectStoreAway(Exception):
 
 class BytesLost(RuntimeError):
     """Objects that the database names are not there, or are others: waiting does not help."""
+
+
+def new_objects_url(store_url: str, sha256: str) -> str:
+    """Return a URL below a store that no blob ever had."""
+    return f"{store_url}/{sha256}/{secrets.token_hex(8)}"
 
 
 def put_part(objects_url: str, number: int, data: bytes) -> None:
