@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.store.database import Database, insert_if_absent, utc_now
@@ -30,11 +30,13 @@ class DeadObjectsRow(MappedTable):
 def name_dead(session: Session, objects_url: str, parts: int) -> None:
     """Record that nothing needs the first objects below a URL; who is idle deletes them.
 
-    Where that is recorded, and being done, it is to be done again: one may be newer.
+    Where that is recorded, and being done, it is to be done again: one may be newer. Of two
+    numbers of them the larger one holds.
     """
     insert_if_absent(session, DeadObjectsRow, [{"objects_url": objects_url, "parts": parts}])
     is_theirs = DeadObjectsRow.objects_url == objects_url
-    session.execute(update(DeadObjectsRow).where(is_theirs).values(tried_at=None))
+    larger = case((DeadObjectsRow.parts < parts, parts), else_=DeadObjectsRow.parts)
+    session.execute(update(DeadObjectsRow).where(is_theirs).values(tried_at=None, parts=larger))
 
 
 def delete_dead_objects(database: Database) -> bool:

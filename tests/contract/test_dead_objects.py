@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from service.store.blobs import reap_blobs
 from service.store.database import Database, utc_now
-from service.store.dead_objects import DeadObjectsRow
+from service.store.dead_objects import DeadObjectsRow, name_dead
 from service.store.schema import BlobRow
 from tests.builders.object_store import ObjectStore
 from tests.builders.store import a_blob
@@ -58,3 +58,12 @@ def test_copy_deletes_no_objects_of_a_store_whose_url_is_like_its_own(
         assert len(session.scalars(select(DeadObjectsRow)).all()) == 1
     reap_blobs(database)
     assert object_store.keys(store_url) == []
+
+
+def test_more_objects_of_a_url_are_named_dead_than_were_before(database: Database) -> None:
+    with database.transaction() as session:
+        for parts in (1, 3, 2):
+            name_dead(session, "s3://models/lowloss/a/b", parts)
+
+    with database.reading() as session:
+        assert session.scalars(select(DeadObjectsRow.parts)).all() == [3]
