@@ -34,6 +34,7 @@ from service.store.objects import (
     BytesLost,
     ObjectStoreAway,
     count_parts,
+    has_part,
     new_objects_url,
     put_part,
     read_parts,
@@ -81,21 +82,20 @@ def write_blob(
 ) -> None:
     """Store a file's bytes, in transactions of at most 16 MiB or objects of 4; safe to repeat.
 
-    They go where the database's settings say; what is there, or half there, stays where it is.
-    `alive` is called meanwhile. Raise ObjectStoreAway.
+    They go where the database's settings say; what is there, or half there, stays where it is, and
+    objects of it that are lost are written anew. `alive` is called before each wait. Raise
+    ObjectStoreAway.
     """
     size_bytes = path.stat().st_size
     while (home := _begin_blob(database, sha256, size_bytes)) is None:
         # Reaped between two statements of it: the next one is ours.
         pass
-    if home.is_complete:
-        return
-    if home.objects_url is None:
-        _write_chunks(database, path, sha256, alive=alive)
-    else:
+    if home.objects_url is not None:
         _write_parts(
             database, path, sha256, home.objects_url, stored_parts=home.stored_parts, alive=alive
         )
+    elif not home.is_complete:
+        _write_chunks(database, path, sha256, alive=alive)
 
 
 def _begin_blob(database: Database, sha256: str, size_bytes: int) -> _Home | None:
@@ -139,11 +139,15 @@ def _write_parts(
     alive: Callable[[], None],
 ) -> None:
     """Write the parts that are missing, one after the other."""
+    missing = _find_missing_parts(
+        objects_url, path.stat().st_size, stored_parts=stored_parts, alive=alive
+    )
     with path.open("rb") as file:
-        file.seek(stored_parts * PART_BYTES)
-        for number, data in enumerate(iter(partial(file.read, PART_BYTES), b""), stored_parts):
+        for number in missing:
+            file.seek(number * PART_BYTES)
             alive()
-            put_part(objects_url, number, data)
+            put_part(objects_url, number, file.read(PART_BYTES))
+            alive()
             with database.transaction() as session:
                 is_there = _record_part(session, sha256, objects_url, number + 1)
                 if not is_there:
@@ -151,8 +155,22 @@ def _write_parts(
             if not is_there:
                 raise RuntimeError(f"blob {sha256} was reaped while it was written")
     # As above: a blob for each that was written, and with it all of its objects.
+    alive()
     reap_chunks(database)
+    alive()
     _try_to_delete_objects(database)
+
+
+def _find_missing_parts(
+    objects_url: str, size_bytes: int, *, stored_parts: int, alive: Callable[[], None]
+) -> Iterator[int]:
+    """Yield the numbers of the parts that are not there: not yet, or not any more."""
+    for number in range(count_parts(size_bytes)):
+        if number < stored_parts:
+            alive()
+            if has_part(objects_url, number, size_bytes):
+                continue
+        yield number
 
 
 def _record_part(session: Session, sha256: str, objects_url: str, count: int) -> bool:

@@ -55,6 +55,23 @@ def put_part(objects_url: str, number: int, data: bytes) -> None:
     _put(_part_url(objects_url, number), data)
 
 
+def has_part(objects_url: str, number: int, size_bytes: int) -> bool:
+    """Return whether a part of a blob is there, in its size; raise ObjectStoreAway.
+
+    Bytes of the same size that somebody else put there are not told from it.
+    """
+    url = _part_url(objects_url, number)
+    bucket, key = _split(url)
+    with _explaining(url):
+        import obstore
+
+        try:
+            meta = obstore.head(_open_bucket(bucket), key)
+        except FileNotFoundError:
+            return False
+    return meta["size"] == min(PART_BYTES, size_bytes - number * PART_BYTES)
+
+
 def read_parts(
     objects_url: str, size_bytes: int, *, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:

@@ -142,6 +142,25 @@ def test_server_names_a_lost_object_in_its_log(
     assert "000000 is not there, or not as it was written" in caplog.text
 
 
+def test_dataset_whose_object_is_lost_is_healed_by_its_upload(
+    client: TestClient, store_url: str, object_store: ObjectStore
+) -> None:
+    table = b"x,y\n" + b"1.5,2.5\n2.5,3.5\n" * 50
+    first = client.post("/v1/datasets?name=t", content=table)
+    (key,) = [key for key in object_store.keys(store_url) if key.endswith("/000000")]
+    object_store.delete(store_url, key)
+    reread = f"/v1/datasets/{first.json()['id']}/reread?delimiter=;"
+    lost = client.post(reread)
+
+    again = client.post("/v1/datasets?name=t", content=table)
+
+    assert (lost.status_code, lost.json()["code"]) == (500, "bytes_missing")
+    assert "upload them again" in lost.json()["fix"]
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert key in object_store.keys(store_url)
+    assert client.post(reread).json().get("code") != "bytes_missing"
+
+
 def test_doctor_looks_at_the_store(
     settings: Settings, database: Database, away: Callable[[], None]
 ) -> None:
