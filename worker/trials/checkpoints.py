@@ -17,6 +17,7 @@ from lowloss.processes.logs import about
 from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
 from service.store.database import is_busy, is_out_of_space
+from service.store.objects import BytesLost
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.progress.reporter import Reporter
@@ -78,13 +79,13 @@ def load_checkpoints(
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
     for checkpoint in saved:
-        reporter.copy_blob(checkpoint.sha256, path)
         try:
+            reporter.copy_blob(checkpoint.sha256, path)
             loaded.setdefault(checkpoint.trial, {})[checkpoint.fold] = read_checkpoint(path)
-        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-            # Of another version, say: the trial starts over.
+        except (BytesLost, KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+            # Lost in the object store, or of another version, say: the trial starts over.
             log.warning(
-                "trial %d starts over, its checkpoint is not one: %s",
+                "trial %d starts over, its checkpoint cannot be read: %s",
                 checkpoint.trial,
                 error,
                 extra=about(trial=checkpoint.trial),

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from service.store.checkpoints import SavedCheckpoint
+from service.store.objects import BytesLost
 from worker.engine.plans import Checkpoint, Epoch
 from worker.progress.reporter import Reporter
 from worker.trials.checkpoints import (
@@ -88,6 +89,21 @@ def test_checkpoint_that_cannot_be_read_is_left_out(content: bytes, tmp_path: Pa
     loaded = load_checkpoints(cast("Reporter", Store()), saved, tmp_path)
 
     assert loaded.get(1, {}) == {}
+
+
+def test_checkpoint_whose_object_is_lost_is_left_out_and_the_next_is_loaded(tmp_path: Path) -> None:
+    class Store:
+        def copy_blob(self, sha256: str, path: Path) -> None:
+            if sha256 == "lost":
+                raise BytesLost("the object s3://models/lost/1/000000 is not there")
+            write_checkpoint(FULL, path)
+
+    saved = [SavedCheckpoint(1, 0, 2, "lost", 9), SavedCheckpoint(2, 0, 2, "kept", 9)]
+
+    loaded = load_checkpoints(cast("Reporter", Store()), saved, tmp_path)
+
+    assert list(loaded) == [2]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_busy_database_does_not_end_a_training(tmp_path: Path) -> None:
