@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,7 +26,8 @@ from worker.progress.reporter import Reporter
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 30.0
-"""A training that lasts longer is saved so often: a crash loses no more of it."""
+"""A training that lasts longer is saved so often: a crash loses no more of it. None is saved for as
+long after an outage."""
 MAX_BYTES = 2**28
 """What is larger is not saved: it would take the database longer than its training may save."""
 META = "meta"
@@ -41,17 +43,23 @@ class CheckpointWriter:
         self._path = folder / "checkpoint.npz"
         self._clock = clock
         self._saved_at: dict[tuple[int, int], float] = {}
+        self._resumes_at = -math.inf
 
     def on_epoch(self, plan: Plan, take: TakeCheckpoint) -> None:
         """Save a training where it was not for a while."""
         now = self._clock()
-        if take is None:
+        if take is None or now < self._resumes_at:
             return
         if now - self._saved_at.setdefault((plan.number, plan.fold), now) >= SAVE_SECONDS:
             self.save(plan.number, plan.fold, take())
 
     def save(self, trial: int, fold: int, checkpoint: Checkpoint) -> None:
-        """Save what a fold of a trial goes on from."""
+        """Save what a fold of a trial goes on from; nothing for a while after an outage.
+
+        An object store that says nothing takes 35 s to fail: too long for each fold of each trial.
+        """
+        if self._clock() < self._resumes_at:
+            return
         self._saved_at[trial, fold] = self._clock()
         if checkpoint.nbytes > MAX_BYTES:
             log.info(
@@ -67,6 +75,8 @@ class CheckpointWriter:
             # What a crash may cost is more training, which is no reason to stop this one.
             if not (is_busy(error) or is_out_of_space(error)):
                 raise
+            if is_busy(error):
+                self._resumes_at = self._clock() + SAVE_SECONDS
             log.warning("trial %d is not saved: %s", trial, error, extra=about(trial=trial))
         finally:
             self._path.unlink(missing_ok=True)
