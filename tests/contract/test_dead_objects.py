@@ -7,13 +7,17 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select, update
 
+from service.store import dead_objects
 from service.store.blobs import reap_blobs
 from service.store.database import Database, utc_now
 from service.store.dead_objects import DeadObjectsRow, name_dead
+from service.store.objects import ObjectStoreAway
 from service.store.schema import BlobRow
 from tests.builders.object_store import ObjectStore
 from tests.builders.store import a_blob
 from tests.conftest import NewUrl
+from worker.supervisor import collector
+from worker.supervisor.collector import Collector
 
 
 @pytest.fixture(params=["sqlite", "postgres_18"])
@@ -58,6 +62,29 @@ def test_copy_deletes_no_objects_of_a_store_whose_url_is_like_its_own(
         assert len(session.scalars(select(DeadObjectsRow)).all()) == 1
     reap_blobs(database)
     assert object_store.keys(store_url) == []
+
+
+def test_worker_gives_back_room_though_its_store_deletes_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_blob(database)
+    forget_touches(database)
+    given_back: list[Database] = []
+
+    def note(database: Database) -> bool:
+        given_back.append(database)
+        return False
+
+    def refuse(_url: str, _parts: int) -> None:
+        raise ObjectStoreAway("no rights to delete")
+
+    monkeypatch.setattr(dead_objects, "delete_parts", refuse)
+    monkeypatch.setattr(collector, "give_back_pages", note)
+
+    Collector(database, clock=lambda: 0.0).collect()
+
+    assert given_back == [database]
+    assert "objects are not deleted for a while: no rights to delete" in caplog.text
 
 
 def test_more_objects_of_a_url_are_named_dead_than_were_before(database: Database) -> None:
