@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +57,10 @@ RELEASED_SECONDS = 60.0
 """The time before a released blob is deleted: another writer of the same bytes may need it."""
 REPLACED_SECONDS = LEFTOVER_SECONDS
 """The same for an artifact that was replaced: somebody may be downloading it."""
+
+DELETE_SECONDS = 10.0
+"""The time after which an upload begins no further deletion of objects, of which there may be any
+number: idle workers and later writers go on with the rest."""
 
 
 def hash_file(path: Path) -> str:
@@ -282,11 +287,15 @@ def load_blob(session: Session, sha256: str) -> bytes:
 
 
 def reap_blobs(database: Database) -> int:
-    """Delete leftovers, a few chunks a transaction, and return how many blobs went."""
+    """Delete leftovers, a few chunks a transaction, and return how many blobs went.
+
+    Delete objects for some seconds: who uploads a table waits for it.
+    """
     reaped = 0
     while (is_deleted := reap_chunks(database)) is not None:
         reaped += is_deleted
-    while _try_to_delete_objects(database):
+    end = time.monotonic() + DELETE_SECONDS
+    while _try_to_delete_objects(database) and time.monotonic() < end:
         pass
     return reaped
 

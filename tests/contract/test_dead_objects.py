@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select, update
 
-from service.store import dead_objects
+from service.store import blobs, dead_objects
 from service.store.blobs import reap_blobs
 from service.store.database import Database, utc_now
 from service.store.dead_objects import DeadObjectsRow, name_dead
@@ -85,6 +85,20 @@ def test_worker_gives_back_room_though_its_store_deletes_nothing(
 
     assert given_back == [database]
     assert "objects are not deleted for a while: no rights to delete" in caplog.text
+
+
+def test_upload_deletes_objects_for_some_seconds_alone(
+    database: Database, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        a_blob(database, bytes([number]))
+    forget_touches(database)
+    monkeypatch.setattr(blobs, "DELETE_SECONDS", 0.0)
+
+    reaped = reap_blobs(database)
+
+    assert reaped == 3
+    assert len(object_store.keys(str(database.blob_store))) == 2
 
 
 def test_more_objects_of_a_url_are_named_dead_than_were_before(database: Database) -> None:
