@@ -42,7 +42,21 @@ class ObjectStoreAway(Exception):
 
 
 class BytesLost(RuntimeError):
-    """Objects that the database names are not there, or are others: waiting does not help."""
+    """Objects that the database names are not there, or are others: waiting does not help.
+
+    The text names one of them, for who has the bucket; `sha256`, of the blob, is for anybody.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"the object {url} is not there, or not as it was written: somebody else deleted or "
+            "changed it; restore it from the bucket's versions or a copy"
+        )
+        self.sha256 = url.split("/")[-3]
+
+
+class LibraryMissing(LowlossError):
+    """The library that reads and writes objects is not installed where this process runs."""
 
 
 def new_objects_url(store_url: str, sha256: str) -> str:
@@ -107,7 +121,7 @@ def count_parts(size_bytes: int) -> int:
 def mark_store(store_url: str) -> None:
     """Write the object that `probe_store` asks for: this process may write; raise ObjectStoreAway.
 
-    Raise LowlossError where the library is not installed.
+    Raise LibraryMissing where the library is not installed.
     """
     _put(f"{store_url}/{MARK}", MARK_TEXT)
 
@@ -141,18 +155,11 @@ def _get(url: str, start: int, stop: int) -> bytes:
             data = obstore.get_range(_open_bucket(bucket), key, start=start, end=stop).to_bytes()
         except (BaseError, OSError) as error:
             if _says_any(error, "NoSuchKey", "InvalidRange"):
-                raise _lost(url) from error
+                raise BytesLost(url) from error
             raise
     if len(data) != stop - start:
-        raise _lost(url)
+        raise BytesLost(url)
     return data
-
-
-def _lost(url: str) -> BytesLost:
-    return BytesLost(
-        f"the object {url} is not there, or not as it was written: somebody else deleted or "
-        "changed it; restore it from the bucket's versions or a copy"
-    )
 
 
 def _says_any(error: Exception, *codes: str) -> bool:
@@ -161,11 +168,11 @@ def _says_any(error: Exception, *codes: str) -> bool:
 
 @contextmanager
 def _explaining(url: str) -> Iterator[None]:
-    """Raise ObjectStoreAway for the library's errors, LowlossError where there is no library."""
+    """Raise ObjectStoreAway for the library's errors, LibraryMissing where there is none."""
     try:
         from obstore.exceptions import BaseError
     except ModuleNotFoundError as error:
-        raise LowlossError(
+        raise LibraryMissing(
             f"{url} needs lowloss[s3] (LOWLOSS_BLOB_STORE): install it: {error}"
         ) from error
     try:

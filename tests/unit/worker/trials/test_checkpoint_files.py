@@ -96,7 +96,7 @@ def test_checkpoint_whose_object_is_lost_is_left_out_and_the_next_is_loaded(tmp_
     class Store:
         def copy_blob(self, sha256: str, path: Path) -> None:
             if sha256 == "lost":
-                raise BytesLost("the object s3://models/lost/1/000000 is not there")
+                raise BytesLost("s3://models/lost/1/000000")
             write_checkpoint(FULL, path)
 
     saved = [SavedCheckpoint(1, 0, 2, "lost", 9), SavedCheckpoint(2, 0, 2, "kept", 9)]
