@@ -273,16 +273,24 @@ def copy_blob(
         alive()
 
 
-def load_blob(session: Session, sha256: str) -> bytes:
-    """Return all of a blob at once; raise ObjectStoreAway or BytesLost."""
-    rows = session.execute(
-        select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
-        .outerjoin(BlobChunkRow, BlobChunkRow.sha256 == BlobRow.sha256)
-        .where(BlobRow.sha256 == sha256)
-        .order_by(BlobChunkRow.position)
-    ).all()
-    if rows and rows[0].objects_url is not None:
-        return b"".join(read_parts(rows[0].objects_url, rows[0].size_bytes))
+def load_blob(database: Database, sha256: str) -> bytes:
+    """Return all of a blob at once; raise as `read_blob` does.
+
+    Objects are read after the session: a store that does not answer would keep its connection.
+    """
+    with database.reading() as session:
+        rows = session.execute(
+            select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
+            .outerjoin(BlobChunkRow, BlobChunkRow.sha256 == BlobRow.sha256)
+            .where(BlobRow.sha256 == sha256)
+            .order_by(BlobChunkRow.position)
+        ).all()
+    if not rows:
+        raise _deleted(sha256)
+    objects_url, size_bytes, _ = rows[0]
+    if objects_url is not None:
+        parts = read_parts(objects_url, size_bytes)
+        return b"".join(_check_deleted(database, sha256, objects_url, parts))
     return b"".join(row.data or b"" for row in rows)
 
 

@@ -152,7 +152,7 @@ def test_job_waits_for_a_store_that_is_away(
         finish_job(session, reporter.fence, state=JobState.succeeded)
     with database.reading() as session:
         artifact = get_artifact(session, job_id, "model.keras")
-        assert load_blob(session, artifact.sha256) == DATA
+    assert load_blob(database, artifact.sha256) == DATA
     reporter.copy_blob(artifact.sha256, path.with_name("copy"))
     assert path.with_name("copy").read_bytes() == DATA
 
