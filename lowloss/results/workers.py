@@ -14,7 +14,8 @@ class Worker(Result):
     `name` is what a job's `worker` says. `seen_at` is when it last wrote that it runs; one that was
     not seen for 30 s is not `is_alive`. `job` is what it runs; null where it waits for one.
     Cores and memory are its machine's, and its `executor` says where it trains: `local` or `ray`.
-    `waits_for` are the words for what keeps it from working: a cluster, room on a disk.
+    `waits_for` are the words for what keeps it from working: a cluster, room on a disk,
+    the database, the object store.
     """
 
     id: str

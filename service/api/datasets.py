@@ -81,7 +81,8 @@ async def upload_dataset(
     """Store a table and profile its columns.
 
     A dataset's id follows from its bytes and the options of parsing: the same upload again gets the
-    response 200 with the stored dataset, whose `names` have another name, too.
+    response 200 with the stored dataset, whose `names` have another name, too, and whose bytes are
+    written anew where they are lost.
     """
     _check_media_type(request)
     await deps.admit(caller, Rated.uploads)
@@ -100,7 +101,7 @@ async def upload_dataset(
             options=options.model_dump(mode="json", exclude_none=True),
             size_bytes=upload.size_bytes,
         )
-        dataset = await _find_again(deps, new, name)
+        dataset = await _find_again(deps, new, upload)
         if dataset is not None:
             response.status_code = 200
         else:
@@ -130,14 +131,22 @@ def _id_of(new: partial[NewDataset]) -> str:
     return dataset_id_of(fields["project"], fields["sha256"], fields["format"], fields["options"])
 
 
-async def _find_again(deps: Resources, new: partial[NewDataset], name: str = "") -> Dataset | None:
+async def _find_again(
+    deps: Resources, new: partial[NewDataset], upload: Upload | None = None
+) -> Dataset | None:
     """Return a dataset that is uploaded or read again, None for a new one.
 
-    Record the time, and the name that it has now, too; what is read again has none.
+    Record the time, and the name that an upload has now, too. What the object store has lost of its
+    bytes comes back with them.
     """
     project, expected_id = new.keywords["project"], _id_of(new)
     if await to_thread.run_sync(_find, deps, project, expected_id) is None:
         return None
+    name = ""
+    if upload is not None:
+        name = new.keywords["name"]
+        write = partial(write_blob, deps.database, upload.path, sha256=upload.sha256)
+        await to_thread.run_sync(write)
 
     def record(session: Session) -> Dataset | None:
         record_upload(session, expected_id, name)

@@ -71,5 +71,4 @@ def read_diagnosis(deps: Dependencies, job_id: JobId) -> Diagnosis:
 
     Diagnoses have one, and searches that have ended.
     """
-    with deps.database.reading() as session:
-        return get_diagnosis(session, job_id)
+    return get_diagnosis(deps.database, job_id)

@@ -272,7 +272,8 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
     "bytes_missing": (
         "stored bytes are missing in the object store (LOWLOSS_BLOB_STORE)",
         None,
-        "ask the server's operator to restore the object that its log names",
+        "upload them again where they are a table's; else ask the server's operator to restore the "
+        "object that its log names",
     ),
     "storage_full": (
         "the server has no room left to store this",

@@ -59,8 +59,8 @@ from service.resources.callers import RequestCaller
 from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts, get_artifact
-from service.store.blobs import read_blob
-from service.store.database import Session
+from service.store.blobs import load_blob
+from service.store.database import Database
 from service.store.datasets import list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
@@ -189,35 +189,34 @@ def show_job(
     """Show one job: how it stands, its best trial, and its files."""
     with deps.database.reading() as session:
         job, change, dataset_name = get_job_and_dataset_name(session, job_id)
-        events = _address_of_events(job, change)
-        if job.kind is JobKind.diagnosis:
-            content = _read_diagnosis_job(session, job) | {"dataset_name": dataset_name}
-            return render_page(request, "diagnosis", job=job, events=events, **content)
         chosen = list_finalists(job) if curve is None else curve[:MAX_CURVES]
         trials = find_trials(session, job_id, curves_of=chosen)
-        ranked = rank_trials(job, trials)
+        # A diagnosis has none, nor an order of them.
+        ranked = rank_trials(job, trials) if trials else []
         curves = {trial.number: trial.curve for trial in trials if trial.curve}
         may_have_files = job.state.is_finished or job.outcome.model_ready_at
         artifacts = find_artifacts(session, job_id) if may_have_files else ()
         if curve is None and not job.state.is_finished:
             shown = ranked[:SHOWN_CURVES] + [t for t in trials if t.state is TrialState.running]
             curves = list_curves(session, job_id, [trial.number for trial in shown])
+    of_both: dict[str, Any] = {"artifacts": artifacts, "dataset_name": dataset_name}
+    of_both["events"] = _address_of_events(job, change)
+    if job.kind is JobKind.diagnosis:
+        return _show_diagnosis_job(request, deps.database, job, **of_both)
     if toggles.log is None:
         toggles = replace(toggles, log=has_log_scale(trials))
     return render_page(
         request,
         "job",
         job=job,
-        dataset_name=dataset_name,
         trials=ranked[:SHOWN_TRIALS],
         counts=count_states(trials),
-        artifacts=artifacts,
+        **of_both,
         **_draw_charts(job, trials, curves, toggles),
         next_space=_propose(job),
         toggles=asdict(toggles),
         chosen=chosen if curve is not None else (),
         drawn=set(curves),
-        events=events,
     )
 
 
@@ -259,13 +258,11 @@ def _draw_charts(
     }
 
 
-def _read_diagnosis_job(session: Session, job: Job) -> dict[str, Any]:
-    """Return what a job that is a diagnosis has so far: the diagnosis, and its files."""
+def _show_diagnosis_job(request: Request, database: Database, job: Job, **of_both: Any) -> Response:
+    """Show what a job that is a diagnosis has so far."""
     is_done = job.outcome.diagnosis is not None
-    return {
-        "view": view_diagnosis(get_diagnosis(session, job.id), RECIPE) if is_done else None,
-        "artifacts": find_artifacts(session, job.id) if job.state.is_finished else (),
-    }
+    view = view_diagnosis(get_diagnosis(database, job.id), RECIPE) if is_done else None
+    return render_page(request, "diagnosis", job=job, view=view, **of_both)
 
 
 @router.get("/jobs/{job_id}/history")
@@ -291,7 +288,7 @@ def show_diagnosis(request: Request, deps: Dependencies, job_id: JobId) -> Respo
         # That of a job that diagnoses is its own page: of the user's recipe, not of a first try.
         if job.kind is JobKind.diagnosis:
             return RedirectResponse(f"/jobs/{job_id}", status_code=303)
-        diagnosis = get_diagnosis(session, job_id)
+    diagnosis = get_diagnosis(deps.database, job_id)
     return render_page(
         request,
         "diagnosis",
@@ -316,7 +313,7 @@ def show_file(
         # A page in a sandbox with another value is none (HTML, "create navigation params").
         "Cross-Origin-Opener-Policy": "unsafe-none",
     }
-    content = b"".join(read_blob(deps.database, artifact.sha256))
+    content = load_blob(deps.database, artifact.sha256)
     return Response(content, 200, headers, artifact.media_type)
 
 

@@ -182,16 +182,17 @@ def show_new_diagnosis(
     remedied: Annotated[bool, Query()] = False,
 ) -> Response:
     """Show the form of a diagnosis: a table, a target and a recipe, its own or another's."""
-    recipe: dict[str, Any] = RECIPE
     with deps.database.reading() as session:
         spec = None if source is None else get_jobs(session, caller.project, [source])[0].spec
         copied = spec if isinstance(spec, DiagnosisSpec) else None
-        if copied is not None and source is not None:
+        if copied is not None:
             dataset, target = dataset or copied.dataset, target or copied.targets[0]
-            diagnosis = get_diagnosis(session, source) if remedied else None
-            shown = copied.recipe if diagnosis is None else diagnosis.remedied_recipe
-            recipe = shown.model_dump(mode="json", exclude_defaults=True)
         choice = _choose(session, caller.project, dataset, target)
+    recipe: dict[str, Any] = RECIPE
+    if copied is not None and source is not None:
+        diagnosis = get_diagnosis(deps.database, source) if remedied else None
+        shown = copied.recipe if diagnosis is None else diagnosis.remedied_recipe
+        recipe = shown.model_dump(mode="json", exclude_defaults=True)
     return render_page(
         request,
         "diagnose",

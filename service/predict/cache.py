@@ -75,9 +75,7 @@ def make_model_cache(database: Database, settings: Settings) -> ModelCache:
     """Build a cache of the models in a database."""
 
     def load(sha256: str) -> Model:
-        with database.reading() as session:
-            content = load_blob(session, sha256)
-        return load_model(content)
+        return load_model(load_blob(database, sha256))
 
     return ModelCache(
         load, max_models=settings.cached_models, max_bytes=settings.cached_model_bytes

@@ -27,7 +27,8 @@ def find_fault_of_server(error: Exception) -> Problem:
         logger.error("%s", error)
         return BytesMissing(
             "stored bytes are missing in the object store (LOWLOSS_BLOB_STORE)",
-            fix="ask the server's operator to restore the object that its log names",
+            fix="upload them again where they are a table's; else ask the server's operator to "
+            "restore the object that its log names",
         )
     if is_busy(error):
         logger.warning("the database is away or busy: %s", error)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,8 @@ from service.store.objects import (
     BytesLost,
     ObjectStoreAway,
     count_parts,
+    has_part,
+    new_objects_url,
     put_part,
     read_parts,
 )
@@ -55,6 +57,10 @@ RELEASED_SECONDS = 60.0
 """The time before a released blob is deleted: another writer of the same bytes may need it."""
 REPLACED_SECONDS = LEFTOVER_SECONDS
 """The same for an artifact that was replaced: somebody may be downloading it."""
+
+DELETE_SECONDS = 10.0
+"""The time after which an upload begins no further deletion of objects, of which there may be any
+number: idle workers and later writers go on with the rest."""
 
 
 def hash_file(path: Path) -> str:
@@ -81,27 +87,26 @@ def write_blob(
 ) -> None:
     """Store a file's bytes, in transactions of at most 16 MiB or objects of 4; safe to repeat.
 
-    They go where the database's settings say; what is there, or half there, stays where it is.
-    `alive` is called meanwhile. Raise ObjectStoreAway.
+    They go where the database's settings say; what is there, or half there, stays where it is, and
+    objects of it that are lost are written anew. `alive` is called before each wait. Raise
+    ObjectStoreAway.
     """
     size_bytes = path.stat().st_size
     while (home := _begin_blob(database, sha256, size_bytes)) is None:
         # Reaped between two statements of it: the next one is ours.
         pass
-    if home.is_complete:
-        return
-    if home.objects_url is None:
-        _write_chunks(database, path, sha256, alive=alive)
-    else:
+    if home.objects_url is not None:
         _write_parts(
             database, path, sha256, home.objects_url, stored_parts=home.stored_parts, alive=alive
         )
+    elif not home.is_complete:
+        _write_chunks(database, path, sha256, alive=alive)
 
 
 def _begin_blob(database: Database, sha256: str, size_bytes: int) -> _Home | None:
     """Return where a blob is, or is to be from now on."""
     store = database.blob_store
-    objects_url = None if store is None else f"{store}/{sha256}/{secrets.token_hex(8)}"
+    objects_url = None if store is None else new_objects_url(store, sha256)
     new = {"sha256": sha256, "size_bytes": size_bytes, "objects_url": objects_url}
     with database.transaction() as session:
         insert_if_absent(session, BlobRow, [new])
@@ -139,11 +144,15 @@ def _write_parts(
     alive: Callable[[], None],
 ) -> None:
     """Write the parts that are missing, one after the other."""
+    missing = _find_missing_parts(
+        objects_url, path.stat().st_size, stored_parts=stored_parts, alive=alive
+    )
     with path.open("rb") as file:
-        file.seek(stored_parts * PART_BYTES)
-        for number, data in enumerate(iter(partial(file.read, PART_BYTES), b""), stored_parts):
+        for number in missing:
+            file.seek(number * PART_BYTES)
             alive()
-            put_part(objects_url, number, data)
+            put_part(objects_url, number, file.read(PART_BYTES))
+            alive()
             with database.transaction() as session:
                 is_there = _record_part(session, sha256, objects_url, number + 1)
                 if not is_there:
@@ -151,8 +160,22 @@ def _write_parts(
             if not is_there:
                 raise RuntimeError(f"blob {sha256} was reaped while it was written")
     # As above: a blob for each that was written, and with it all of its objects.
+    alive()
     reap_chunks(database)
+    alive()
     _try_to_delete_objects(database)
+
+
+def _find_missing_parts(
+    objects_url: str, size_bytes: int, *, stored_parts: int, alive: Callable[[], None]
+) -> Iterator[int]:
+    """Yield the numbers of the parts that are not there: not yet, or not any more."""
+    for number in range(count_parts(size_bytes)):
+        if number < stored_parts:
+            alive()
+            if has_part(objects_url, number, size_bytes):
+                continue
+        yield number
 
 
 def _record_part(session: Session, sha256: str, objects_url: str, count: int) -> bool:
@@ -250,25 +273,37 @@ def copy_blob(
         alive()
 
 
-def load_blob(session: Session, sha256: str) -> bytes:
-    """Return all of a blob at once; raise ObjectStoreAway or BytesLost."""
-    rows = session.execute(
-        select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
-        .outerjoin(BlobChunkRow, BlobChunkRow.sha256 == BlobRow.sha256)
-        .where(BlobRow.sha256 == sha256)
-        .order_by(BlobChunkRow.position)
-    ).all()
-    if rows and rows[0].objects_url is not None:
-        return b"".join(read_parts(rows[0].objects_url, rows[0].size_bytes))
+def load_blob(database: Database, sha256: str) -> bytes:
+    """Return all of a blob at once; raise as `read_blob` does.
+
+    Objects are read after the session: a store that does not answer would keep its connection.
+    """
+    with database.reading() as session:
+        rows = session.execute(
+            select(BlobRow.objects_url, BlobRow.size_bytes, BlobChunkRow.data)
+            .outerjoin(BlobChunkRow, BlobChunkRow.sha256 == BlobRow.sha256)
+            .where(BlobRow.sha256 == sha256)
+            .order_by(BlobChunkRow.position)
+        ).all()
+    if not rows:
+        raise _deleted(sha256)
+    objects_url, size_bytes, _ = rows[0]
+    if objects_url is not None:
+        parts = read_parts(objects_url, size_bytes)
+        return b"".join(_check_deleted(database, sha256, objects_url, parts))
     return b"".join(row.data or b"" for row in rows)
 
 
 def reap_blobs(database: Database) -> int:
-    """Delete leftovers, a few chunks a transaction, and return how many blobs went."""
+    """Delete leftovers, a few chunks a transaction, and return how many blobs went.
+
+    Delete objects for some seconds: who uploads a table waits for it.
+    """
     reaped = 0
     while (is_deleted := reap_chunks(database)) is not None:
         reaped += is_deleted
-    while _try_to_delete_objects(database):
+    end = time.monotonic() + DELETE_SECONDS
+    while _try_to_delete_objects(database) and time.monotonic() < end:
         pass
     return reaped
 

@@ -50,6 +50,7 @@ from service.machine import make_folder
 from service.store.objects import ObjectStoreAway, mark_store
 
 __all__ = [
+    "OUTAGES",
     "Database",
     "Json",
     "Session",
@@ -69,6 +70,9 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another transaction's lock."""
 POSTGRES_DISK_FULL = "53100"
+AWAY_DATABASE, AWAY_OBJECTS = "the database", "the object store"
+OUTAGES = frozenset({AWAY_DATABASE, AWAY_OBJECTS})
+"""What `describe_outage` may return."""
 NEWER_SCHEMA = (
     "the database has the schema of another version of lowloss: "
     "install that version here, too, and start again"
@@ -248,7 +252,7 @@ def is_busy(error: BaseException) -> bool:
 
 def describe_outage(error: BaseException) -> str:
     """Return what is unavailable, by an error that `is_busy`, as who waits for it says it."""
-    return "the object store" if isinstance(error, ObjectStoreAway) else "the database"
+    return AWAY_OBJECTS if isinstance(error, ObjectStoreAway) else AWAY_DATABASE
 
 
 def is_out_of_space(error: BaseException) -> bool:

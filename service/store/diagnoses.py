@@ -6,13 +6,12 @@ import json
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from lowloss.errors import DiagnosisNotReady
 from lowloss.results import Diagnosis, JobState, Outcome
 from lowloss.spec import JobSpec
 from service.store.artifacts import get_row
 from service.store.blobs import load_blob
+from service.store.database import Database
 from service.store.schema import ArtifactRow, JobRow
 from service.store.specs import read_spec
 
@@ -21,12 +20,13 @@ RENAMED = {"best_by": "best_model", "remedied": "remedied_recipe"}
 """The fields of a diagnosis by their names before 2026-11-28."""
 
 
-def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
+def get_diagnosis(database: Database, job_id: str) -> Diagnosis:
     """Return a job's diagnosis; raise JobNotFound, or DiagnosisNotReady with the reason."""
-    row = session.get(ArtifactRow, (job_id, DIAGNOSIS))
-    if row is None or not row.is_published:
-        raise _not_ready(get_row(session, job_id))
-    return read_diagnosis(load_blob(session, row.sha256))
+    with database.reading() as session:
+        row = session.get(ArtifactRow, (job_id, DIAGNOSIS))
+        if row is None or not row.is_published:
+            raise _not_ready(get_row(session, job_id))
+    return read_diagnosis(load_blob(database, row.sha256))
 
 
 def read_diagnosis(content: bytes) -> Diagnosis:

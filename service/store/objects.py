@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,6 +29,8 @@ PART_BYTES = 4 * 1024**2
 TIMEOUT_SECONDS, RETRY_SECONDS, RETRIES = 25.0, 10.0, 3
 """A request, tried again after 10 s no more, ends within 35 s: a worker's child may be silent for
 the 45 s of LOWLOSS_HANG_SECONDS."""
+OBJECTS_PATH_LENGTH = 64 + 1 + 16
+"""Characters of what `new_objects_url` adds behind a store's URL and a slash."""
 PROBE_SECONDS = 3.0
 """An orchestrator asks whether the server is ready, and waits 4 s for an answer."""
 MARK = "lowloss.txt"
@@ -39,12 +42,48 @@ class ObjectStoreAway(Exception):
 
 
 class BytesLost(RuntimeError):
-    """Objects that the database names are not there, or are others: waiting does not help."""
+    """Objects that the database names are not there, or are others: waiting does not help.
+
+    The text names one of them, for who has the bucket; `sha256`, of the blob, is for anybody.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"the object {url} is not there, or not as it was written: somebody else deleted or "
+            "changed it; restore it from the bucket's versions or a copy"
+        )
+        self.sha256 = url.split("/")[-3]
+
+
+class LibraryMissing(LowlossError):
+    """The library that reads and writes objects is not installed where this process runs."""
+
+
+def new_objects_url(store_url: str, sha256: str) -> str:
+    """Return a URL below a store that no blob ever had."""
+    return f"{store_url}/{sha256}/{secrets.token_hex(8)}"
 
 
 def put_part(objects_url: str, number: int, data: bytes) -> None:
     """Write a part of a blob; raise ObjectStoreAway."""
     _put(_part_url(objects_url, number), data)
+
+
+def has_part(objects_url: str, number: int, size_bytes: int) -> bool:
+    """Return whether a part of a blob is there, in its size; raise ObjectStoreAway.
+
+    Bytes of the same size that somebody else put there are not told from it.
+    """
+    url = _part_url(objects_url, number)
+    bucket, key = _split(url)
+    with _explaining(url):
+        import obstore
+
+        try:
+            meta = obstore.head(_open_bucket(bucket), key)
+        except FileNotFoundError:
+            return False
+    return meta["size"] == min(PART_BYTES, size_bytes - number * PART_BYTES)
 
 
 def read_parts(
@@ -82,7 +121,7 @@ def count_parts(size_bytes: int) -> int:
 def mark_store(store_url: str) -> None:
     """Write the object that `probe_store` asks for: this process may write; raise ObjectStoreAway.
 
-    Raise LowlossError where the library is not installed.
+    Raise LibraryMissing where the library is not installed.
     """
     _put(f"{store_url}/{MARK}", MARK_TEXT)
 
@@ -116,18 +155,11 @@ def _get(url: str, start: int, stop: int) -> bytes:
             data = obstore.get_range(_open_bucket(bucket), key, start=start, end=stop).to_bytes()
         except (BaseError, OSError) as error:
             if _says_any(error, "NoSuchKey", "InvalidRange"):
-                raise _lost(url) from error
+                raise BytesLost(url) from error
             raise
     if len(data) != stop - start:
-        raise _lost(url)
+        raise BytesLost(url)
     return data
-
-
-def _lost(url: str) -> BytesLost:
-    return BytesLost(
-        f"the object {url} is not there, or not as it was written: somebody else deleted or "
-        "changed it; restore it from the bucket's versions or a copy"
-    )
 
 
 def _says_any(error: Exception, *codes: str) -> bool:
@@ -136,11 +168,11 @@ def _says_any(error: Exception, *codes: str) -> bool:
 
 @contextmanager
 def _explaining(url: str) -> Iterator[None]:
-    """Raise ObjectStoreAway for the library's errors, LowlossError where there is no library."""
+    """Raise ObjectStoreAway for the library's errors, LibraryMissing where there is none."""
     try:
         from obstore.exceptions import BaseError
     except ModuleNotFoundError as error:
-        raise LowlossError(
+        raise LibraryMissing(
             f"{url} needs lowloss[s3] (LOWLOSS_BLOB_STORE): install it: {error}"
         ) from error
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import traceback
 from functools import partial
@@ -18,9 +19,9 @@ from lowloss.errors import LeaseLost
 from lowloss.results import TrialState
 from service.settings import Settings
 from service.store.artifacts import BEST_MODEL
-from service.store.blobs import hash_file, load_blob
+from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint, list_checkpoints
-from service.store.database import Database, Session
+from service.store.database import Database
 from service.store.trials import TrialEnd, list_trials
 from tests.builders.store import some_hyperparameters
 from tests.builders.trainings import a_plan
@@ -103,13 +104,14 @@ def train(reporter: Reporter, number: int, folder: Path) -> None:
 def load_checkpoint(reporter: Reporter, number: int) -> dict[int, Checkpoint]:
     """What a trial goes on from, by fold; its bytes are as they were saved."""
 
-    def read(session: Session) -> dict[int, Checkpoint]:
-        saved = [c for c in list_checkpoints(session, reporter.fence.job_id) if c.trial == number]
-        for one in saved:
-            assert load_blob(session, one.sha256) == saved_state(number, one.epochs)
-        return {one.fold: a_checkpoint(number, one.epochs) for one in saved}
-
-    return reporter.read(read)
+    saved = reporter.read(lambda session: list_checkpoints(session, reporter.fence.job_id))
+    of_trial = [one for one in saved if one.trial == number]
+    with tempfile.TemporaryDirectory() as folder:
+        for one in of_trial:
+            path = Path(folder) / "checkpoint"
+            reporter.copy_blob(one.sha256, path)
+            assert path.read_bytes() == saved_state(number, one.epochs)
+    return {one.fold: a_checkpoint(number, one.epochs) for one in of_trial}
 
 
 def a_checkpoint(trial: int, epochs: int) -> Checkpoint:

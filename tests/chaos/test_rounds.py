@@ -263,8 +263,9 @@ def check(
         trials = list_trials(session, job_id).items
         curves = list_curves(session, job_id)
         events = list_events(session, job_id, after=0, limit=10_000)
-        model = load_blob(session, get_best_model(session, job_id).sha256)
+        best = get_best_model(session, job_id)
         assert list_checkpoints(session, job_id) == ()
+    model = load_blob(database, best.sha256)
     assert [trial.number for trial in trials] == list(range(1, TRIALS + 1))
     for trial in trials:
         if trial.state is TrialState.failed:

@@ -67,9 +67,9 @@ def test_blob_reads_back_whole_and_in_ranges(database: Database, tmp_path: Path)
         read = b"".join(read_blob(database, sha256, start=start, stop=stop))
         assert read == data[start:stop]
     with database.reading() as session:
-        assert load_blob(session, sha256) == data
         chunks = session.scalar(select(func.count()).select_from(BlobChunkRow))
         blob = session.get_one(BlobRow, sha256)
+    assert load_blob(database, sha256) == data
     if database.blob_store is None:
         assert (chunks, blob.objects_url, blob.stored_parts) == (10, None, 0)
     else:
@@ -110,6 +110,8 @@ def test_only_old_leftovers_are_reaped(database: Database) -> None:
     assert b"".join(read_blob(database, fresh)) == b"fresh"
     with pytest.raises(RuntimeError, match=f"blob {old} was deleted while it was read"):
         next(read_blob(database, old))
+    with pytest.raises(RuntimeError, match=f"blob {old} was deleted while it was read"):
+        load_blob(database, old)
 
 
 def test_blob_that_is_deleted_while_it_is_read_does_not_end_early(database: Database) -> None:

@@ -216,6 +216,23 @@ def test_overdue_job_is_asked_to_finish_and_is_settled_as_it_does(
     assert (job.reason, job.attempt, job.failures) == ("time_limit", 1, 0)
 
 
+@pytest.mark.parametrize("what", ["the object store", "the database"])
+def test_time_in_which_a_child_waits_for_a_store_is_not_counted(
+    sqlite_database: Database, what: str
+) -> None:
+    clock, job_id = Clock(), a_job(sqlite_database, budget={"max_seconds": 600})
+    act = f"say(waits_for={what!r}) if 'run' in message else os._exit(1)"
+
+    with working(sqlite_database, a_child(act), clock=clock) as worker:
+        wait_for(lambda: worker.activity.waits_for == what, seconds=20)
+        clock.wait_for_reads(2)
+        clock.now = 10_000.0
+        clock.wait_for_reads(3)
+        job = read(sqlite_database, job_id)
+
+    assert (job.state, job.attempt) == (JobState.running, 1)
+
+
 def test_job_that_does_not_finish_is_tried_once_more_and_then_fails(
     sqlite_database: Database,
 ) -> None:

@@ -24,7 +24,7 @@ from service.settings import Settings
 from service.store.database import Database, is_out_of_space
 from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
-from service.store.objects import BytesLost
+from service.store.objects import BytesLost, LibraryMissing
 from service.store.queue import Fence
 from service.store.specs import find_kind
 from worker.execution.executor import Executor, NoActorsError
@@ -41,6 +41,15 @@ log = logging.getLogger(__name__)
 RECONNECT_SECONDS = 3.0
 """Ray asks a head that stands still for 40 s (2.60); with this, a child is silent for less than the
 LOWLOSS_HANG_SECONDS after which its supervisor ends it."""
+BYTES_LOST = (
+    "the bytes with the SHA-256 {sha256} are not in the object store, or not as they were written "
+    "(the worker's log names the object): upload the same table again, which writes them anew, and "
+    "submit the job again"
+)
+NO_LIBRARY = (
+    "bytes of the job are in an object store, and its worker cannot read that: install lowloss[s3] "
+    "where the worker is, and submit the job again"
+)
 NO_ROOM = "the worker has no room for temporary files (TMPDIR)"
 
 
@@ -129,7 +138,14 @@ def end_of_error(error: Exception, executor: Executor) -> Ended:
     if (loss := executor.explain_loss(error)) is not None:
         return Ended(Ending.cluster_lost, error=f"{loss}: {error}")
     if isinstance(error, BytesLost):
-        return Ended(Ending.failed, reason=BytesMissing.code, error=str(error))
+        # Where the store is, is for its operator; the project reads the job's error.
+        log.error("%s", error)
+        return Ended(
+            Ending.failed, reason=BytesMissing.code, error=BYTES_LOST.format(sha256=error.sha256)
+        )
+    if isinstance(error, LibraryMissing):
+        log.error("%s", error)
+        return Ended(Ending.failed, reason="s3_extra_missing", error=NO_LIBRARY)
     if is_out_of_space(error):
         return Ended(Ending.disk_full, error=f"{NO_ROOM}: {error}")
     return Ended(Ending.crashed, error="".join(traceback.format_exception(error)))

@@ -13,6 +13,7 @@ from service.store.blobs import reap_chunks
 from service.store.database import Database, Session, is_busy
 from service.store.dead_objects import delete_dead_objects
 from service.store.events import thin_events
+from service.store.objects import ObjectStoreAway
 from service.store.retention import delete_expired_dataset, delete_expired_job
 from service.store.space import give_back_pages
 
@@ -21,7 +22,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 60.0
 """The time between two looks that begin with nothing to do."""
 TURN_SECONDS = 0.5
-"""How long a worker collects before it looks at the queue again; a step is a short transaction."""
+"""How long a worker collects before it looks at the queue again; a step is a short
+transaction, and for objects a request, too, which ends within 35 s."""
 
 
 class Collector:
@@ -52,6 +54,8 @@ class Collector:
                 while step():
                     if self._clock() >= end:
                         return
+            except ObjectStoreAway as error:
+                log.warning("objects are not deleted for a while: %s", error)
             except Exception as error:
                 # Whatever it is, it must keep the worker neither from its jobs nor from the rest.
                 if is_busy(error):

@@ -2,12 +2,13 @@
 
 A busy machine is no fault of the job: asked to finish, it exports its best, or trains one trial and
 exports that. Only one that does not come to an end so is killed, and tried once more in that way.
+Nor is an outage: both times are put off by as long as the job waits for a store.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, remaining
 from service.store.queue import Claim
@@ -28,6 +29,10 @@ class TimeLimits:
     finish_at: float = math.inf
     end_at: float = math.inf
     finish_seconds: float = math.inf
+
+    def put_off(self, seconds: float) -> TimeLimits:
+        """Return the limits of a job that waited so long for the database or the object store."""
+        return replace(self, finish_at=self.finish_at + seconds, end_at=self.end_at + seconds)
 
 
 def time_limits(claim: Claim, now: float) -> TimeLimits:

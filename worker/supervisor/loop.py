@@ -20,7 +20,7 @@ from lowloss.processes.logs import logging_about
 from lowloss.results import JobState
 from lowloss.wording import format_bytes
 from service.settings import Settings
-from service.store.database import Database, Session, is_busy
+from service.store.database import OUTAGES, Database, Session, is_busy
 from service.store.processor_time import record_cpu_seconds
 from service.store.queue import (
     Claim,
@@ -175,8 +175,9 @@ class Supervisor:
     def _watch(self, child: Child, claim: Claim) -> Ended:
         """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""
         child.run(claim.fence)
-        limits = time_limits(claim, self.clock())
-        renew_at = self.clock() + self.settings.renew_seconds
+        looked_at = self.clock()
+        limits = time_limits(claim, looked_at)
+        renew_at = looked_at + self.settings.renew_seconds
         stop_at = math.inf
         while True:
             ended = child.ended(TICK_SECONDS)
@@ -184,6 +185,9 @@ class Supervisor:
                 return ended
             self.activity = replace(self.activity, waits_for=child.waits_for)
             now = self.clock()
+            if child.waits_for in OUTAGES:
+                limits = limits.put_off(now - looked_at)
+            looked_at = now
             if now >= renew_at:
                 renew_at = now + self._renew(claim, child.measure_job_cpu_seconds())
             if now >= limits.finish_at:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from lowloss.processes.logs import about
 from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
 from service.store.database import is_busy, is_out_of_space
+from service.store.objects import BytesLost, ObjectStoreAway
 from worker.engine.arrays import Arrays
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
@@ -25,7 +27,8 @@ from worker.progress.reporter import Reporter
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 30.0
-"""A training that lasts longer is saved so often: a crash loses no more of it."""
+"""A training that lasts longer is saved so often: a crash loses no more of it. None is saved for as
+long after an outage of the object store."""
 MAX_BYTES = 2**28
 """What is larger is not saved: it would take the database longer than its training may save."""
 META = "meta"
@@ -41,17 +44,23 @@ class CheckpointWriter:
         self._path = folder / "checkpoint.npz"
         self._clock = clock
         self._saved_at: dict[tuple[int, int], float] = {}
+        self._resumes_at = -math.inf
 
     def on_epoch(self, plan: Plan, take: TakeCheckpoint) -> None:
         """Save a training where it was not for a while."""
         now = self._clock()
-        if take is None:
+        if take is None or now < self._resumes_at:
             return
         if now - self._saved_at.setdefault((plan.number, plan.fold), now) >= SAVE_SECONDS:
             self.save(plan.number, plan.fold, take())
 
     def save(self, trial: int, fold: int, checkpoint: Checkpoint) -> None:
-        """Save what a fold of a trial goes on from."""
+        """Save what a fold of a trial goes on from.
+
+        An object store that says nothing takes 35 s to fail: too long for each fold of each trial.
+        """
+        if self._clock() < self._resumes_at:
+            return
         self._saved_at[trial, fold] = self._clock()
         if checkpoint.nbytes > MAX_BYTES:
             log.info(
@@ -67,6 +76,8 @@ class CheckpointWriter:
             # What a crash may cost is more training, which is no reason to stop this one.
             if not (is_busy(error) or is_out_of_space(error)):
                 raise
+            if isinstance(error, ObjectStoreAway):
+                self._resumes_at = self._clock() + SAVE_SECONDS
             log.warning("trial %d is not saved: %s", trial, error, extra=about(trial=trial))
         finally:
             self._path.unlink(missing_ok=True)
@@ -79,13 +90,13 @@ def load_checkpoints(
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
     for checkpoint in saved:
-        reporter.copy_blob(checkpoint.sha256, path)
         try:
+            reporter.copy_blob(checkpoint.sha256, path)
             loaded.setdefault(checkpoint.trial, {})[checkpoint.fold] = read_checkpoint(path)
-        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-            # Of another version, say: the trial starts over.
+        except (BytesLost, KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+            # Lost in the object store, or of another version, say: the trial starts over.
             log.warning(
-                "trial %d starts over, its checkpoint is not one: %s",
+                "trial %d starts over, its checkpoint cannot be read: %s",
                 checkpoint.trial,
                 error,
                 extra=about(trial=checkpoint.trial),

@@ -5,21 +5,32 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from lowloss.errors import LowlossError, NotReady
-from lowloss.results import JobState
+from lowloss.results import Cause, JobState, Verdict
 from service.app import create_app
 from service.maintenance import doctor
 from service.maintenance.__main__ import main
 from service.settings import Settings, read_settings
-from service.store.database import Database
+from service.store import blobs, objects
+from service.store.database import Database, Session
+from service.store.jobs import record_outcome
 from service.store.queue import finish_job
 from tests.builders.object_store import ObjectStore
-from tests.builders.store import a_blob, a_claim, a_job, an_artifact
+from tests.builders.store import (
+    a_blob,
+    a_claim,
+    a_diagnosis_job,
+    a_job,
+    add_diagnosis,
+    an_artifact,
+)
 from tests.conftest import NewUrl
 
 URL = "http://127.0.0.1"
@@ -140,6 +151,70 @@ def test_server_names_a_lost_object_in_its_log(
     assert (answer.status_code, answer.json()["code"]) == (500, "bytes_missing")
     assert "missing in the object store (LOWLOSS_BLOB_STORE)" in answer.json()["detail"]
     assert "000000 is not there, or not as it was written" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs/{}/diagnosis", "/jobs/{}", "/diagnose?from={}&remedied=true"]
+)
+def test_request_that_waits_for_objects_has_no_connection_to_the_database(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    job_id = a_diagnosis_job(database)
+    fence = a_claim(database).fence
+    add_diagnosis(database, fence)
+    verdict = Verdict(sentence="It is the scale.", causes=(Cause.target_not_scaled,))
+    with database.transaction() as session:
+        record_outcome(session, fence, phase=None, diagnosis=verdict.model_dump(mode="json"))
+        finish_job(session, fence, state=JobState.succeeded)
+    sessions = count_sessions(monkeypatch)
+    met: list[int] = []
+    read_parts = objects.read_parts
+
+    def note(objects_url: str, size_bytes: int, **given: Any) -> Iterator[bytes]:
+        met.append(len(sessions))
+        return read_parts(objects_url, size_bytes, **given)
+
+    monkeypatch.setattr(blobs, "read_parts", note)
+
+    answer = client.get(path.format(job_id))
+
+    assert answer.status_code == 200
+    assert met == [0]
+
+
+def count_sessions(monkeypatch: pytest.MonkeyPatch) -> list[Database]:
+    """A list that has as many databases as sessions that only read are open."""
+    sessions: list[Database] = []
+    reading = Database.reading
+
+    @contextmanager
+    def counted(database: Database) -> Iterator[Session]:
+        with reading(database) as session:
+            sessions.append(database)
+            yield session
+            sessions.pop()
+
+    monkeypatch.setattr(Database, "reading", counted)
+    return sessions
+
+
+def test_dataset_whose_object_is_lost_is_healed_by_its_upload(
+    client: TestClient, store_url: str, object_store: ObjectStore
+) -> None:
+    table = b"x,y\n" + b"1.5,2.5\n2.5,3.5\n" * 50
+    first = client.post("/v1/datasets?name=t", content=table)
+    (key,) = [key for key in object_store.keys(store_url) if key.endswith("/000000")]
+    object_store.delete(store_url, key)
+    reread = f"/v1/datasets/{first.json()['id']}/reread?delimiter=;"
+    lost = client.post(reread)
+
+    again = client.post("/v1/datasets?name=t", content=table)
+
+    assert (lost.status_code, lost.json()["code"]) == (500, "bytes_missing")
+    assert "upload them again" in lost.json()["fix"]
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert key in object_store.keys(store_url)
+    assert client.post(reread).json().get("code") != "bytes_missing"
 
 
 def test_doctor_looks_at_the_store(

@@ -15,9 +15,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from service.store.checkpoints import SavedCheckpoint
+from service.store.objects import BytesLost, ObjectStoreAway
 from worker.engine.plans import Checkpoint, Epoch
 from worker.progress.reporter import Reporter
 from worker.trials.checkpoints import (
+    SAVE_SECONDS,
     CheckpointWriter,
     load_checkpoints,
     read_checkpoint,
@@ -90,6 +92,21 @@ def test_checkpoint_that_cannot_be_read_is_left_out(content: bytes, tmp_path: Pa
     assert loaded.get(1, {}) == {}
 
 
+def test_checkpoint_whose_object_is_lost_is_left_out_and_the_next_is_loaded(tmp_path: Path) -> None:
+    class Store:
+        def copy_blob(self, sha256: str, path: Path) -> None:
+            if sha256 == "lost":
+                raise BytesLost("s3://models/lost/1/000000")
+            write_checkpoint(FULL, path)
+
+    saved = [SavedCheckpoint(1, 0, 2, "lost", 9), SavedCheckpoint(2, 0, 2, "kept", 9)]
+
+    loaded = load_checkpoints(cast("Reporter", Store()), saved, tmp_path)
+
+    assert list(loaded) == [2]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_busy_database_does_not_end_a_training(tmp_path: Path) -> None:
     class Report:
         def save_checkpoint(self, _saved: SavedCheckpoint, path: Path) -> None:
@@ -99,6 +116,30 @@ def test_busy_database_does_not_end_a_training(tmp_path: Path) -> None:
     CheckpointWriter(cast("Reporter", Report()), tmp_path).save(1, 0, FULL)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_trial_is_saved_for_a_while_after_an_outage(tmp_path: Path) -> None:
+    tried: list[int] = []
+    now = 100.0
+
+    class Report:
+        def save_checkpoint(self, saved: SavedCheckpoint, _path: Path) -> None:
+            nonlocal now
+            tried.append(saved.trial)
+            # An object store that accepts connections and says nothing.
+            now += 35
+            if len(tried) == 1:
+                raise ObjectStoreAway("no answer")
+
+    writer = CheckpointWriter(cast("Reporter", Report()), tmp_path, clock=lambda: now)
+    writer.save(1, 0, FULL)
+    writer.save(2, 0, FULL)
+    now += SAVE_SECONDS
+
+    writer.save(3, 0, FULL)
+    writer.save(4, 0, FULL)
+
+    assert tried == [1, 3, 4]
 
 
 def test_full_disk_does_not_end_a_training(tmp_path: Path) -> None:
