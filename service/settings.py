@@ -250,6 +250,11 @@ class Settings(BaseSettings):
         """The memory of a running job's process in bytes."""
         return self.job_memory_bytes or int(JOB_MEMORY_SHARE * measure_memory())
 
+    @property
+    def machine_bytes(self) -> int:
+        """The memory of a machine on which a job may take `job_bytes`: what training goes by."""
+        return int(self.job_bytes / JOB_MEMORY_SHARE)
+
 
 def read_settings() -> Settings:
     """Read the settings of this process; raise a LowlossError that names a wrong variable."""

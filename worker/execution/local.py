@@ -17,12 +17,18 @@ CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 class LocalExecutor:
-    """Trains in this process; what its programs were compiled for once, they train from then on."""
+    """Trains in this process; what its programs were compiled for once, they train from then on.
+
+    It takes `memory_bytes` for the machine's memory, all that there is without them.
+    """
 
     name = "local"
 
-    def __init__(self, programs: Programs | None = None) -> None:
+    def __init__(
+        self, programs: Programs | None = None, *, memory_bytes: int | None = None
+    ) -> None:
         self._programs = Programs() if programs is None else programs
+        self._memory_bytes = memory_bytes
 
     @property
     def compile_seconds(self) -> float:
@@ -44,7 +50,7 @@ class LocalExecutor:
         return CohortEngine(
             arrays,
             reach,
-            this_machine(),
+            this_machine(self._memory_bytes),
             trials=trials,
             plans_together=plans_together,
             slots=slots,
@@ -62,10 +68,10 @@ class LocalExecutor:
         """Keep the programs: they need next to nothing while they rest."""
 
 
-def this_machine() -> Machine:
-    """Return the cores and the memory that this process may use."""
+def this_machine(memory_bytes: int | None = None) -> Machine:
+    """Return the cores and the memory that this process may use: these bytes, where given."""
     cores = len(os.sched_getaffinity(0))
     quota = CPU_LIMIT.read_text().split() if CPU_LIMIT.exists() else ["max"]
     if quota[0].isdigit():
         cores = min(cores, max(1, math.ceil(int(quota[0]) / int(quota[1]))))
-    return Machine(cores=cores, memory_bytes=measure_memory())
+    return Machine(cores=cores, memory_bytes=memory_bytes or measure_memory())

@@ -80,7 +80,7 @@ def make_executor(settings: Settings, channel: Channel) -> Executor:
     No job is claimed meanwhile. Later the supervisor hears what the cluster is waited for.
     """
     if settings.ray_address is None:
-        return LocalExecutor()
+        return LocalExecutor(memory_bytes=settings.machine_bytes)
     # Ray is an extra: who trains on one machine has none.
     try:
         from worker.execution.ray.executor import RayExecutor
