@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import training_seconds
+from worker.engine.cohort.buckets import plan_seconds
 from worker.trials.folds import TrainingResult
 
 
@@ -36,7 +36,7 @@ class Pace:
         for fold in training.folds:
             before = fold.plan.checkpoint
             epochs = len(fold.epochs) - (len(before.epochs) if before else 0)
-            self._estimated_seconds += training_seconds(fold.plan, arrays, epochs)
+            self._estimated_seconds += plan_seconds(fold.plan, arrays, epochs)
 
     def expect(self, estimated_seconds: float) -> float:
         """Return how long trainings will take, by their estimate; that, where none was counted."""

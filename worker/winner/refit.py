@@ -13,7 +13,7 @@ from lowloss.results import AllRowsRefit, FinalGain
 from lowloss.spec import Final, JobSpec
 from worker.data.prepare import Prepared, prepare_refit
 from worker.data.scores import objective_value, scores
-from worker.engine.cohort.buckets import training_seconds
+from worker.engine.cohort.buckets import plan_seconds
 from worker.engine.plans import Plan
 from worker.engine.protocol import NATURAL_ENDS, Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
@@ -169,7 +169,7 @@ def refit_seconds(
     estimated = 0.0
     for training in trainings:
         epochs = training.best_epoch if final.refit else len(training.worst.epochs)
-        estimated += share * training_seconds(training.plan, arrays, epochs or 1)
+        estimated += share * plan_seconds(training.plan, arrays, epochs or 1)
     return pace.expect(estimated)
 
 

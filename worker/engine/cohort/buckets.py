@@ -200,7 +200,7 @@ def slot_step_seconds(weights: int, batch_size: int) -> float:
     return SLOT_SECONDS + weights * (WEIGHT_SECONDS + batch_size * CELL_SECONDS)
 
 
-def training_seconds(plan: Plan, arrays: Arrays, epochs: int) -> float:
+def plan_seconds(plan: Plan, arrays: Arrays, epochs: int) -> float:
     """Estimate what some epochs of a plan cost a core, in seconds; what pads it is left out."""
     inputs = arrays.inputs(has_bins=arrays.has_bins(plan))
     sizes = itertools.pairwise((inputs, *plan.widths, arrays.outputs))

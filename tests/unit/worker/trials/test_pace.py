@@ -10,7 +10,7 @@ import pytest
 from tests.builders.finals import a_prepared, trained
 from tests.builders.trainings import a_checkpoint, a_plan
 from worker.data.prepare import Prepared
-from worker.engine.cohort.buckets import training_seconds
+from worker.engine.cohort.buckets import plan_seconds
 from worker.engine.results import TrainingOutcome
 from worker.trials.folds import TrainingResult
 from worker.trials.pace import Pace
@@ -44,7 +44,7 @@ def test_trainings_take_as_long_for_each_estimated_second_as_those_before(
 ) -> None:
     pace, clock = (
         Pace(clock=seconds().__next__),
-        training_seconds(a_plan(widths=(4,)), prepared.arrays, 6),
+        plan_seconds(a_plan(widths=(4,)), prepared.arrays, 6),
     )
 
     with pace.measure():
@@ -61,14 +61,14 @@ def test_epochs_of_an_earlier_attempt_do_not_count(prepared: Prepared) -> None:
     with pace.measure():
         pace.count(a_training(prepared, 9, epochs_before=6), prepared.arrays)
 
-    three_epochs = training_seconds(a_plan(widths=(4,)), prepared.arrays, 3)
+    three_epochs = plan_seconds(a_plan(widths=(4,)), prepared.arrays, 3)
     assert pace.expect(three_epochs) == pytest.approx(10.0)
 
 
 def test_estimate_grows_with_epochs_width_and_rows(prepared: Prepared) -> None:
     plan, arrays = a_plan(widths=(4,)), prepared.arrays
-    one = training_seconds(plan, arrays, 1)
+    one = plan_seconds(plan, arrays, 1)
 
-    assert training_seconds(plan, arrays, 3) == pytest.approx(3 * one)
-    assert training_seconds(a_plan(widths=(400,)), arrays, 1) > one
-    assert training_seconds(dataclasses.replace(plan, fold=2), arrays, 1) > one
+    assert plan_seconds(plan, arrays, 3) == pytest.approx(3 * one)
+    assert plan_seconds(a_plan(widths=(400,)), arrays, 1) > one
+    assert plan_seconds(dataclasses.replace(plan, fold=2), arrays, 1) > one
