@@ -59,7 +59,7 @@ def test_the_first_inputs_are_dropped_where_none_varies() -> None:
 
 
 def test_an_input_that_tells_all_classes_is_kept_beside_one_that_tells_nothing() -> None:
-    classes = np.arange(40) % 2.0
+    classes = (np.arange(40) % 2).astype(float)
     x_ND = np.stack([np.arange(40) // 2 % 2, classes], axis=1).astype(np.float32)
 
     assert find_dropped(x_ND, classes, count=1, is_regression=False).tolist() == [0]
