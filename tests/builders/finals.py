@@ -76,6 +76,8 @@ def trained(arrays: Arrays, plan: Plan, epochs: int, outcome: TrainingOutcome) -
 class FakeEngine:
     """Trains plans one after the other, all of their epochs unless it is told to stop."""
 
+    threads = max_open = 1
+
     def __init__(self, arrays: Arrays, fails: tuple[int, ...] = ()) -> None:
         self.arrays, self.fails = arrays, fails
         self.started: list[Plan] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -14,6 +15,12 @@ from worker.jobs.main import end_of_error
 from worker.progress.protocol import Ending
 
 
+def states_of_threads(pid: int) -> list[str]:
+    """The state of each thread, a letter: that behind its name, which is in parentheses."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return [stat[stat.rindex(")") + 2] for stat in stats]
+
+
 @contextmanager
 def suspended_head(cluster: Any) -> Iterator[None]:
     """A head that accepts connections, and does not answer."""
@@ -21,6 +28,8 @@ def suspended_head(cluster: Any) -> Iterator[None]:
     process = psutil.Process(gcs.process.pid)
     process.suspend()
     try:
+        # On a busy machine a thread may answer once more before it stops.
+        wait_for(lambda: set(states_of_threads(process.pid)) == {"T"}, what="the head to stop")
         yield
     finally:
         process.resume()

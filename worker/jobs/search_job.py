@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterable, Sequence
@@ -42,13 +43,19 @@ from worker.search.reach import reach_of_space
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult, train_repeats
 from worker.trials.loop import SearchLoop
+from worker.trials.pace import Pace
 from worker.trials.scoring import validation_metrics
 from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
-from worker.winner.refit import SPARE_SHARE, Engines, make_final_models, refit_seconds
+from worker.winner.refit import Engines, make_final_models, refit_seconds
 
 SEARCH_SHARE = 0.8
-"""The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
+"""The part of a job's `max_seconds` that the search may use.
+
+The rest is for the networks of the model, and for the confirmation of the winner.
+"""
+UNCERTAIN_SHARE = 0.5
+"""The part of the time after a search that the confirmation has where nothing says how long."""
 BASELINES_SHARE = 0.1
 """The part of it that the baselines may use, within these limits."""
 MIN_BASELINES_SECONDS, MAX_BASELINES_SECONDS = 5.0, 120.0
@@ -68,17 +75,19 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     reporter.phase("search", **engine_fields(engine, executor))
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         best = BestSoFar(prepared, job.spec, reporter, folder, job.outcome)
-        loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer)
+        pace = Pace(lambda: executor.compile_seconds)
+        loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer, pace=pace)
         loop.replay(load_earlier_attempts(reporter, job, folder))
         reporter.set_deadline(job.seconds_left(SEARCH_SHARE))
-        loop.run(engine)
+        with pace.measure(engine):
+            loop.run(engine)
         reason = loop.end_reason
         reporter.raise_if_suspended()
 
         reporter.phase("confirm")
         confirmed = confirm_in_time(job, loop, tuner, prepared, reporter, engine=engine)
         if confirmed is not None:
-            engines = Engines(engine, partial(new_engine, job.spec, executor), loop.pace)
+            engines = Engines(engine, partial(new_engine, job.spec, executor), pace)
             models = make_final_models(
                 confirmed, loop.best_candidates, tuner, prepared, reporter, engines=engines
             )
@@ -168,16 +177,23 @@ def confirm_in_time(
     prepared: Prepared,
     reporter: Reporter,
     *,
-    engine: Engine,
+    engine: JobEngine,
 ) -> Confirmed | None:
-    """Confirm the winner in what the model's networks will leave of the job's time."""
-    final, top = job.spec.final, loop.top_trainings
+    """Confirm the winner in what the refits will leave of the job's time.
+
+    Where this attempt trained none of the top trials, nothing says how long these will take.
+    """
+    final, top = job.spec.final, [*loop.top_trainings.values()]
     seconds = job.seconds_left(1.0)
-    if seconds is not None and top and (final.refit or final.members > 1):
-        of_top = refit_seconds([*top.values()], prepared, final, loop.pace)
-        seconds -= SPARE_SHARE * final.members * of_top / len(top)
+    if seconds is not None and final.refit:
+        if top:
+            refits = [*itertools.islice(itertools.cycle(top), final.members)]
+            seconds -= refit_seconds(refits, prepared, final, loop.pace)
+        else:
+            seconds *= UNCERTAIN_SHARE
     reporter.set_deadline(seconds)
-    confirmed = confirm_winner(tuner, engine, prepared, reporter, top, earlier=job.outcome)
+    with loop.pace.measure(engine):
+        confirmed = confirm_winner(tuner, engine, prepared, reporter, loop, earlier=job.outcome)
     reporter.set_deadline(job.seconds_left(1.0))
     return confirmed
 
@@ -187,7 +203,7 @@ def confirm_winner(
     engine: Engine,
     prepared: Prepared,
     reporter: Reporter,
-    top_trainings: dict[int, TrainingResult],
+    loop: SearchLoop,
     *,
     earlier: Outcome,
 ) -> Confirmed | None:
@@ -198,13 +214,18 @@ def confirm_winner(
     """
     spec = tuner.spec
 
+    def count_training(training: TrainingResult) -> None:
+        loop.pace.count(training, prepared.arrays)
+
     def compare(numbers: Sequence[int]) -> Confirmed | None:
         seeds = spec.final.confirm_seeds
         return confirm(
             [Finalist(number, tuner.repeats(number, seeds)) for number in numbers],
-            top_trainings,
+            loop.top_trainings,
             direction=spec.objective.direction,
-            train=train_repeats(engine, reporter, spec.validation.fold_count),
+            train=train_repeats(
+                engine, reporter, spec.validation.fold_count, on_trained=count_training
+            ),
             score=lambda training: objective_value(
                 spec.objective, validation_metrics(training, prepared)
             ),

@@ -6,7 +6,7 @@ import logging
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -255,7 +255,13 @@ class _OpenRepeats:
             self._is_needed_open = False
 
 
-def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFunction:
+def train_repeats(
+    engine: Engine,
+    reporter: Reporter,
+    folds: int,
+    *,
+    on_trained: Callable[[TrainingResult], None],
+) -> TrainFunction:
     """Return a function that trains finalists' repeats together, until someone stops the job."""
 
     def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainingResult | FailedPlan]:
@@ -279,6 +285,7 @@ def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFuncti
                 )
                 yield result
             else:
+                on_trained(result)
                 yield result.without_checkpoints()
 
     return train

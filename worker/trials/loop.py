@@ -46,7 +46,7 @@ class SearchLoop:
 
     Whenever a trial ends, the best completed one is handed to `on_best`, if it was trained here.
     `top_trainings` are those of the best trials so far, by number, and `candidates` those of more
-    of them, without their weights.
+    of them, without their weights. The `pace` counts what was trained.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class SearchLoop:
         folder: Path,
         *,
         on_best: Callable[[TrainingResult], None] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         spec = tuner.spec
         self.top_trainings: dict[int, TrainingResult] = {}
@@ -70,7 +71,7 @@ class SearchLoop:
         self._writer = CheckpointWriter(reporter, folder)
         self._on_best = on_best
         self._is_late = False
-        self.pace = Pace()
+        self.pace = Pace() if pace is None else pace
 
     def replay(self, earlier: EarlierAttempts) -> None:
         """Replay earlier attempts; unfinished trials go on from their checkpoints."""
@@ -93,12 +94,11 @@ class SearchLoop:
             on_wait=self._on_wait,
             epochs_ahead=self._stopping.epochs_ahead,
         )
-        with self.pace.measure():
-            for result in trained:
-                if isinstance(result, TrainingResult) and self._is_suspended(result):
-                    self._put_back(result)
-                else:
-                    self._end_trial(result)
+        for result in trained:
+            if isinstance(result, TrainingResult) and self._is_suspended(result):
+                self._put_back(result)
+            else:
+                self._end_trial(result)
 
     @property
     def best_candidates(self) -> list[TrainingResult]:

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import plan_seconds
+from worker.engine.cohort.buckets import COMPILE_SECONDS, plan_seconds
+from worker.execution.executor import JobEngine
 from worker.trials.folds import TrainingResult
+
+PRIOR_SECONDS = COMPILE_SECONDS
+"""Training of one thread that is taken to have passed as fast as it was estimated: chosen.
+
+It outweighs a few seconds in which nearly nothing was trained.
+"""
 
 
 class Pace:
-    """Holds the seconds that trainings took, all together, against what they were estimated to.
+    """Compares what trainings took of the threads that train with what they were estimated to.
 
-    Compiles, and what the search does beside training, are in these seconds, too.
+    `compile_seconds` returns the time that compiles have taken so far, which is not counted. What
+    the threads waited for beside it, such as the next plan, is.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        compile_seconds: Callable[[], float] = lambda: 0.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._compile_seconds = compile_seconds
         self._clock = clock
-        self._estimated_seconds = 0.0
-        self._passed_seconds = 0.0
+        self._threads = 1
+        self._estimated_seconds = PRIOR_SECONDS
+        self._thread_seconds = PRIOR_SECONDS
 
     @contextmanager
-    def measure(self) -> Iterator[None]:
-        """Count the seconds that pass, in which trainings are counted."""
-        started = self._clock()
+    def measure(self, engine: JobEngine) -> Iterator[None]:
+        """Measure the time in which an engine trains what is passed to `count`."""
+        started, compiled = self._clock(), self._compile_seconds()
         try:
             yield
         finally:
-            self._passed_seconds += self._clock() - started
+            seconds, self._threads = self._clock() - started, max(1, engine.threads)
+            # One thread compiles while the others train.
+            compile_seconds = self._compile_seconds() - compiled
+            self._thread_seconds += max(0.0, seconds * self._threads - compile_seconds)
 
     def count(self, training: TrainingResult, arrays: Arrays) -> None:
         """Count a training that has ended; epochs before its checkpoint were trained earlier."""
@@ -38,8 +56,11 @@ class Pace:
             epochs = len(fold.epochs) - (len(before.epochs) if before else 0)
             self._estimated_seconds += plan_seconds(fold.plan, arrays, epochs)
 
-    def expect(self, estimated_seconds: float) -> float:
-        """Return how long trainings will take, by their estimate; that, where none was counted."""
-        if not self._estimated_seconds:
-            return estimated_seconds
-        return estimated_seconds * self._passed_seconds / self._estimated_seconds
+    def expect(self, estimates: Sequence[float], *, together: int = 1) -> float:
+        """Return how many seconds plans will take, each of so many estimated core seconds.
+
+        A thread trains up to so many of them `together`, as slowly as one after the other.
+        """
+        longest = max(estimates, default=0.0) * min(together, len(estimates))
+        estimated = max(sum(estimates) / self._threads, longest)
+        return estimated * self._thread_seconds / self._estimated_seconds

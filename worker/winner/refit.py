@@ -28,8 +28,8 @@ from worker.winner.ensemble import choose_members
 from worker.winner.final_model import FinalModel, FinalModels
 
 log = logging.getLogger(__name__)
-SPARE_SHARE = 1.25
-"""An estimate of the time that trainings take is raised by this factor: chosen."""
+RESERVE_FACTOR = 1.25
+"""What the time that refits are expected to take is multiplied by: chosen."""
 NewEngine = Callable[[Prepared], Engine]
 """Builds what trains a search's plans on other arrays."""
 MemberKey = tuple[int, int]
@@ -103,7 +103,9 @@ def make_final_model(
         return reporter.stop_cause is None
 
     chosen = _choose_settings(confirmed, candidates, tuner.spec, prepared, goes_on=goes_on)
-    chosen = _that_fit(chosen, prepared, spec.final, engines.pace, seconds=reporter.seconds_left)
+    if final_spec.refit:
+        seconds = reporter.seconds_left
+        chosen = _first_in_time(chosen, prepared, final_spec, engines.pace, seconds=seconds)
     members = _plan_members(chosen, confirmed.winner, tuner, prepared)
     if reporter.stop_cause is not None:
         return single, None
@@ -159,31 +161,31 @@ def single_model(training: TrainingResult, spec: JobSpec, prepared: Prepared) ->
 def refit_seconds(
     trainings: Sequence[TrainingResult], prepared: Prepared, final: Final, pace: Pace
 ) -> float:
-    """Return how long training the settings of these once more will take, all together.
+    """Return how long refits of the settings of these will take, all together, and a reserve.
 
-    That is what the networks of a model take, by what the search took.
+    With `final.use_test_rows` each is refitted twice.
     """
-    arrays = prepared.arrays
-    rows = len(prepared.splits.non_test_rows) if final.refit else len(arrays.folds[0].train_N)
+    splits, arrays = prepared.splits, prepared.arrays
+    rows = len(splits.non_test_rows)
+    if final.use_test_rows:
+        rows += len(splits.non_test_rows) + len(splits.test)
     share = rows / len(arrays.folds[0].train_N)
-    estimated = 0.0
-    for training in trainings:
-        epochs = training.best_epoch if final.refit else len(training.worst.epochs)
-        estimated += share * plan_seconds(training.plan, arrays, epochs or 1)
-    return pace.expect(estimated)
+    estimates = [
+        share * plan_seconds(training.plan, arrays, training.best_epoch or 1)
+        for training in trainings
+    ]
+    return RESERVE_FACTOR * pace.expect(estimates, together=len(splits.folds))
 
 
-def _that_fit(
+def _first_in_time(
     chosen: list[TrainingResult], prepared: Prepared, final: Final, pace: Pace, *, seconds: float
 ) -> list[TrainingResult]:
-    """Return the first of the chosen that can be trained in some seconds; one at least.
+    """Return the first of the chosen that can be refitted in some seconds; one at least.
 
     They were chosen one after the other: the first of them go together, too.
     """
     count = len(chosen)
-    while count > 1:
-        if SPARE_SHARE * refit_seconds(chosen[:count], prepared, final, pace) <= seconds:
-            break
+    while count > 1 and refit_seconds(chosen[:count], prepared, final, pace) > seconds:
         count -= 1
     return chosen[:count]
 

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.builders.finals import FOLDS, Case, FakeReport, a_case, a_prepared, trained
+from lowloss.spec import Final
+from tests.builders.finals import (
+    FOLDS,
+    Case,
+    FakeReport,
+    FakeSearch,
+    a_case,
+    a_prepared,
+    confirmed_on,
+    trained,
+)
 from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_plan
 from worker.data.input_choices import InputChoice
@@ -20,7 +30,7 @@ from worker.execution.local import LocalExecutor
 from worker.jobs.search_job import new_engine
 from worker.trials.folds import TrainingResult
 from worker.trials.pace import Pace
-from worker.winner.refit import SPARE_SHARE, refit_seconds
+from worker.winner.refit import refit_seconds
 
 
 def an_ensemble(*, refit: bool, **given: Any) -> Case:
@@ -77,12 +87,33 @@ def test_ensemble_has_the_first_of_its_networks_that_the_time_is_enough_for(
     trainings = [both[member.plan.number] for member in whole.members]
     needed = refit_seconds(trainings, case.prepared, case.search.spec.final, Pace())
 
-    final, gain = case.make(FakeReport(seconds_left=SPARE_SHARE * spare * needed))
+    final, gain = case.make(FakeReport(seconds_left=spare * needed))
 
     assert len(final.members) == len(gain.trials) == gain.members == trials
     # Trial 8 was chosen first, and then the winner: one of each predicts best.
     assert sorted(gain.trials) == {4: [3, 3, 8, 8], 3: [3, 8, 8], 1: [8]}[trials]
     assert [plan.number for plan in case.refits[-1].started] == list(gain.trials)
+
+
+def test_networks_that_confirmed_the_winner_cost_no_time() -> None:
+    case = a_case(final={"members": 2})
+
+    final, _ = case.make(FakeReport(seconds_left=1e-9))
+
+    assert len(final.members) == 2
+    assert case.engine.started == []
+
+
+def test_refits_on_all_rows_are_in_the_time_that_refits_need() -> None:
+    prepared, spec = a_prepared()
+    training = confirmed_on(prepared, FakeSearch(spec, 0)).winner
+    once, twice = (
+        refit_seconds([training], prepared, Final(use_test_rows=value), Pace())
+        for value in (False, True)
+    )
+
+    rows = len(prepared.splits.non_test_rows)
+    assert twice == pytest.approx(once * (2 * rows + len(prepared.splits.test)) / rows)
 
 
 def test_incomplete_ensemble_is_that_of_the_winner_alone() -> None:

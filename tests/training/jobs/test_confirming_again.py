@@ -17,13 +17,14 @@ from tests.builders.finals import (
     confirmed_on,
 )
 from worker.jobs.loading import LoadedJob
-from worker.jobs.search_job import confirm_in_time, confirm_winner
+from worker.jobs.search_job import UNCERTAIN_SHARE, confirm_in_time, confirm_winner
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
+from worker.trials.folds import TrainingResult
 from worker.trials.loop import SearchLoop
 from worker.trials.pace import Pace
 from worker.winner.confirm import Confirmed
-from worker.winner.refit import SPARE_SHARE, refit_seconds
+from worker.winner.refit import refit_seconds
 
 
 class Search(FakeSearch):
@@ -49,13 +50,17 @@ def chosen_before(*trials: int, scores: tuple[float, ...] = (0.1, 0.2)) -> Outco
     return Outcome(confirmations=confirmations, within_noise=True)
 
 
+def a_loop(top_trainings: dict[int, TrainingResult]) -> SearchLoop:
+    return cast("SearchLoop", SimpleNamespace(top_trainings=top_trainings, pace=Pace()))
+
+
 def confirmed_late(earlier: Outcome) -> tuple[Confirmed, set[int]]:
     """What is confirmed after the job's time is over, and which trials trained for it."""
     prepared, spec = a_prepared(final={"confirm_top": 3, "confirm_seeds": 2})
     engine, tuner = FakeEngine(prepared.arrays), cast("SearchTuner", Search(spec, 0))
     report: Any = LateReport()
     confirmed = confirm_winner(
-        tuner, engine, prepared, cast("Reporter", report), {}, earlier=earlier
+        tuner, engine, prepared, cast("Reporter", report), a_loop({}), earlier=earlier
     )
     assert confirmed is not None
     assert len(confirmed.winner.folds) == FOLDS
@@ -99,33 +104,61 @@ class NotingReport(FakeReport):
         self.deadlines.append(seconds)
 
 
-@pytest.mark.parametrize(
-    ("final", "networks"), [({"members": 8}, 8), ({"members": 1, "refit": False}, 0)]
-)
-@pytest.mark.parametrize("seconds", [100.0, 0.1, None])
-def test_networks_of_the_model_have_their_time_before_the_confirmation(
-    final: dict[str, Any], networks: int, seconds: float | None
-) -> None:
+def deadlines(final: dict[str, Any], *, seconds: float | None, is_new: bool) -> list[float | None]:
+    """Those of a confirmation, of top trials that this attempt trained unless it `is_new`."""
     final |= {"confirm_top": 2, "confirm_seeds": 2, "ensemble": False}
     prepared, spec = a_prepared(final=final)
     search = Search(spec, 0)
     best = confirmed_on(prepared, search).winner
-    loop = SimpleNamespace(top_trainings={3: best}, pace=Pace())
     job = SimpleNamespace(spec=spec, seconds_left=lambda _share: seconds, outcome=Outcome())
+    report = NotingReport()
+    confirm_in_time(
+        cast("LoadedJob", job),
+        a_loop({} if is_new else {3: best}),
+        cast("SearchTuner", search),
+        prepared,
+        cast("Reporter", report),
+        engine=FakeEngine(prepared.arrays),
+    )
+    return report.deadlines
+
+
+@pytest.mark.parametrize(
+    ("final", "networks"), [({"members": 8}, 8), ({"members": 3, "refit": False}, 0)]
+)
+@pytest.mark.parametrize("seconds", [100.0, 0.1, None])
+def test_refits_have_their_time_before_the_confirmation(
+    final: dict[str, Any], networks: int, seconds: float | None
+) -> None:
+    prepared, spec = a_prepared(final=final)
+    best = confirmed_on(prepared, Search(spec, 0)).winner
+    needed = refit_seconds([best] * networks, prepared, spec.final, Pace())
+
+    expected = None if seconds is None else pytest.approx(seconds - needed)
+    assert deadlines(final, seconds=seconds, is_new=False) == [expected, seconds]
+    assert (needed > 0) == (networks > 0)
+
+
+def test_half_of_the_time_confirms_where_an_earlier_attempt_trained_the_top_trials() -> None:
+    seconds = [100 * UNCERTAIN_SHARE, 100.0]
+
+    assert deadlines({"members": 8}, seconds=100.0, is_new=True) == seconds
+
+
+def test_confirmation_measures_how_fast_it_trains() -> None:
+    prepared, spec = a_prepared(final={"confirm_top": 1, "confirm_seeds": 2})
+    clock = iter([0.0, 1000.0])
+    loop: Any = SimpleNamespace(top_trainings={}, pace=Pace(clock=clock.__next__))
+    job = SimpleNamespace(spec=spec, seconds_left=lambda _share: None, outcome=Outcome())
     report: Any = NotingReport()
 
     confirm_in_time(
         cast("LoadedJob", job),
-        cast("SearchLoop", loop),
-        cast("SearchTuner", search),
+        loop,
+        cast("SearchTuner", Search(spec, 0)),
         prepared,
         report,
         engine=FakeEngine(prepared.arrays),
     )
 
-    of_one = refit_seconds([best], prepared, spec.final, Pace())
-    assert of_one > 0
-    first, second = report.deadlines
-    expected = None if seconds is None else pytest.approx(seconds - SPARE_SHARE * networks * of_one)
-    assert first == expected
-    assert second == seconds
+    assert loop.pace.expect([1.0]) > 1.0

@@ -153,12 +153,14 @@ def _missing_networks(facts: Facts) -> Iterator[str]:
     whole = counted(final.members, "network")
     if final.refit:
         whole += ", refitted on all rows but the test rows"
-    why = (
-        "the job was cancelled before they were trained"
-        if facts.job.requested is Requested.cancel
-        else f"either {NO_TIME}, or a training failed"
-    )
-    yield f"The model is {model}, and not {whole}: {why}."
+    yield f"The model is {model}, and not {whole}: {_reasons(facts, 'a training failed')}."
+
+
+def _reasons(facts: Facts, other: str) -> str:
+    """Return why a job did not train all that it was to: what can have been, and another reason."""
+    is_cancelled = facts.job.requested is Requested.cancel
+    cancelled = "the job was cancelled before that, or " if is_cancelled else ""
+    return f"either {cancelled}{NO_TIME}, or {other}"
 
 
 def _gain(facts: Facts) -> Iterator[str]:
@@ -253,14 +255,9 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
     """Say that nothing was trained on a second seed, where it was asked for."""
     confirmations, seeds = facts.job.outcome.confirmations, facts.job.search.final.confirm_seeds
     if confirmations and len(confirmations[0].scores) < min(2, seeds):
-        is_cancelled = facts.job.requested is Requested.cancel
-        why = (
-            "The job was cancelled before that"
-            if is_cancelled
-            else f"Either {NO_TIME}, or the other seeds of the best trials diverged or failed"
-        )
+        why = _reasons(facts, "the other seeds of the best trials diverged or failed")
         yield (
-            f"The winner was not confirmed: it was compared on one seed, not on {seeds}. {why}. "
+            f"The winner was not confirmed: it was compared on one seed, not on {seeds}: {why}. "
             "Another seed might have chosen otherwise."
         )
 

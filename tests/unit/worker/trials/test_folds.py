@@ -286,8 +286,13 @@ class Report:
 def repeats(
     report: Report, plans: Sequence[Plan], needed: Plan | None, engine: Engine
 ) -> list[TrainingResult | FailedPlan]:
-    train = train_repeats(engine, cast("Reporter", report), 2)
-    return list(train(plans, needed))
+    counted: list[TrainingResult] = []
+    train = train_repeats(engine, cast("Reporter", report), 2, on_trained=counted.append)
+    ended = list(train(plans, needed))
+    assert [one.plan for one in counted] == [
+        one.plan for one in ended if isinstance(one, TrainingResult)
+    ]
+    return ended
 
 
 def test_repeats_train_on_every_fold() -> None:
