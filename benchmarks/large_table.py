@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import tempfile
 import threading
 import time
@@ -25,7 +24,6 @@ from lowloss.results import Event, Job
 from lowloss.wording import format_bytes
 from tests.builders.processes import free_port, running, wait_until_ready
 
-OURS = re.compile(r"(service|worker)\.[a-z_.]+$")
 SAMPLE_SECONDS = 0.1
 WAIT_SECONDS = 4 * 3600.0
 
