@@ -217,6 +217,22 @@ def test_dataset_whose_object_is_lost_is_healed_by_its_upload(
     assert client.post(reread).json().get("code") != "bytes_missing"
 
 
+def test_dataset_that_is_there_is_uploaded_again_while_the_store_is_away(
+    client: TestClient,
+    away: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = b"x,y\n" + b"1.5,2.5\n2.5,3.5\n" * 50
+    first = client.post("/v1/datasets?name=t", content=table)
+    away()
+
+    again = client.post("/v1/datasets?name=u", content=table)
+
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert again.json()["names"] == ["t", "u"]
+    assert f"the bytes of the dataset {first.json()['id']} were not checked" in caplog.text
+
+
 def test_doctor_looks_at_the_store(
     settings: Settings, database: Database, away: Callable[[], None]
 ) -> None:
