@@ -191,11 +191,19 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Jobs after which a worker's child is replaced.")
     ] = 20
     child_memory_bytes: Annotated[
-        int, Field(gt=0, description="Memory, without pages of files, above which an idle child is replaced.")
+        int,
+        Field(
+            gt=0,
+            description="Memory, without pages of files, above which an idle child is replaced.",
+        ),
     ] = 2 * 1024**3
     job_memory_bytes: Annotated[
         int | None,
-        Field(gt=0, description="Memory of a running job, without pages of files; 80 % of the machine's if unset."),
+        Field(
+            gt=0,
+            description="Memory of a running job, without pages of files; "
+            "four fifths of the machine's if unset.",
+        ),
     ] = None
     ray_address: Annotated[
         str | None,
