@@ -191,11 +191,19 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Jobs after which a worker's child is replaced.")
     ] = 20
     child_memory_bytes: Annotated[
-        int, Field(gt=0, description="Resident memory above which an idle child is replaced.")
+        int,
+        Field(
+            gt=0,
+            description="Memory, without pages of files, above which an idle child is replaced.",
+        ),
     ] = 2 * 1024**3
     job_memory_bytes: Annotated[
         int | None,
-        Field(gt=0, description="Memory of a running job; four fifths of the machine's if unset."),
+        Field(
+            gt=0,
+            description="Memory of a running job, without pages of files; "
+            "four fifths of the machine's if unset.",
+        ),
     ] = None
     ray_address: Annotated[
         str | None,
@@ -252,8 +260,11 @@ class Settings(BaseSettings):
 
     @property
     def machine_bytes(self) -> int:
-        """The memory of a machine on which a job may take `job_bytes`: what training goes by."""
-        return int(self.job_bytes / JOB_MEMORY_SHARE)
+        """The memory that training goes by: of a machine on which a job may take `job_bytes`.
+
+        It is no more than this machine has.
+        """
+        return min(int(self.job_bytes / JOB_MEMORY_SHARE), measure_memory())
 
 
 def read_settings() -> Settings:

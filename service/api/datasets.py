@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -42,9 +43,11 @@ from service.store.datasets import (
     record_upload,
 )
 from service.store.datasets import dataset_id as dataset_id_of
+from service.store.objects import LibraryMissing, ObjectStoreAway
 from service.store.quotas import check_stored_bytes
 from service.tables.parse import Bounds, parse_upload
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["datasets"])
 
 EXISTING: Responses = {200: {"model": Dataset, "description": "The same bytes came before."}}
@@ -82,7 +85,7 @@ async def upload_dataset(
 
     A dataset's id follows from its bytes and the options of parsing: the same upload again gets the
     response 200 with the stored dataset, whose `names` have another name, too, and whose bytes are
-    written anew where they are lost.
+    written anew where they are lost and the object store answers.
     """
     _check_media_type(request)
     await deps.admit(caller, Rated.uploads)
@@ -137,7 +140,7 @@ async def _find_again(
     """Return a dataset that is uploaded or read again, None for a new one.
 
     Record the time, and the name that an upload has now, too. What the object store has lost of its
-    bytes comes back with them.
+    bytes comes back with them, or stays lost while the store does not answer.
     """
     project, expected_id = new.keywords["project"], _id_of(new)
     if await to_thread.run_sync(_find, deps, project, expected_id) is None:
@@ -146,7 +149,10 @@ async def _find_again(
     if upload is not None:
         name = new.keywords["name"]
         write = partial(write_blob, deps.database, upload.path, sha256=upload.sha256)
-        await to_thread.run_sync(write)
+        try:
+            await to_thread.run_sync(write)
+        except (ObjectStoreAway, LibraryMissing) as error:
+            logger.warning("the bytes of the dataset %s were not checked: %s", expected_id, error)
 
     def record(session: Session) -> Dataset | None:
         record_upload(session, expected_id, name)

@@ -54,9 +54,7 @@ def check_ready(deps: Dependencies) -> Response:
         try:
             probe_store(store)
         except ObjectStoreAway as error:
-            raise NotReady(
-                f"{store} cannot be used: {error}", fix="wait, or set LOWLOSS_BLOB_STORE"
-            ) from error
+            raise NotReady(f"{store} cannot be used: {error.detail}", fix=error.fix) from error
     folder = deps.settings.data_dir
     try:
         free_bytes = shutil.disk_usage(folder).free

@@ -199,10 +199,10 @@ def show_job(
         if curve is None and not job.state.is_finished:
             shown = ranked[:SHOWN_CURVES] + [t for t in trials if t.state is TrialState.running]
             curves = list_curves(session, job_id, [trial.number for trial in shown])
-    of_both: dict[str, Any] = {"artifacts": artifacts, "dataset_name": dataset_name}
-    of_both["events"] = _address_of_events(job, change)
+    page_values: dict[str, Any] = {"artifacts": artifacts, "dataset_name": dataset_name}
+    page_values["events"] = _address_of_events(job, change)
     if job.kind is JobKind.diagnosis:
-        return _show_diagnosis_job(request, deps.database, job, **of_both)
+        return _show_diagnosis_job(request, deps.database, job, **page_values)
     if toggles.log is None:
         toggles = replace(toggles, log=has_log_scale(trials))
     return render_page(
@@ -211,7 +211,7 @@ def show_job(
         job=job,
         trials=ranked[:SHOWN_TRIALS],
         counts=count_states(trials),
-        **of_both,
+        **page_values,
         **_draw_charts(job, trials, curves, toggles),
         next_space=_propose(job),
         toggles=asdict(toggles),
@@ -258,11 +258,13 @@ def _draw_charts(
     }
 
 
-def _show_diagnosis_job(request: Request, database: Database, job: Job, **of_both: Any) -> Response:
+def _show_diagnosis_job(
+    request: Request, database: Database, job: Job, **page_values: Any
+) -> Response:
     """Show what a job that is a diagnosis has so far."""
     is_done = job.outcome.diagnosis is not None
     view = view_diagnosis(get_diagnosis(database, job.id), RECIPE) if is_done else None
-    return render_page(request, "diagnosis", job=job, view=view, **of_both)
+    return render_page(request, "diagnosis", job=job, view=view, **page_values)
 
 
 @router.get("/jobs/{job_id}/history")

@@ -146,7 +146,7 @@ def _check_object_store(store: str) -> Check:
     except LowlossError as error:
         return Check("object store", Verdict.wrong, str(error))
     except ObjectStoreAway as error:
-        return Check("object store", Verdict.wrong, str(error))
+        return Check("object store", Verdict.wrong, error.detail, error.fix)
     return Check("object store", Verdict.ok, f"{store} answers")
 
 

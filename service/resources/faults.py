@@ -6,7 +6,7 @@ import logging
 
 from lowloss.errors import BytesMissing, InternalError, NotReady, Problem, StorageFull
 from service.store.database import is_busy, is_out_of_space
-from service.store.objects import BytesLost, ObjectStoreAway
+from service.store.objects import BytesLost, LibraryMissing, ObjectStoreAway
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,12 @@ def find_fault_of_server(error: Exception) -> Problem:
             "stored bytes are missing in the object store (LOWLOSS_BLOB_STORE)",
             fix="upload them again where they are a table's; else ask the server's operator to "
             "restore the object that its log names",
+        )
+    if isinstance(error, LibraryMissing):
+        logger.error("%s", error)
+        return NotReady(
+            "stored bytes are in an object store, and the server cannot read that",
+            fix="ask its operator to install lowloss[s3] where the server is",
         )
     if is_busy(error):
         logger.warning("the database is away or busy: %s", error)

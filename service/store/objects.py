@@ -38,7 +38,11 @@ MARK_TEXT = b"Blobs of lowloss, which its database names. Change nothing here.\n
 
 
 class ObjectStoreAway(Exception):
-    """The object store does not answer, or refuses: it may answer later."""
+    """The object store does not answer, or refuses: it may answer later. `fix` is what to do."""
+
+    def __init__(self, detail: str, *, fix: str = "") -> None:
+        super().__init__(f"{detail} ({fix})" if fix else detail)
+        self.detail, self.fix = detail, fix
 
 
 class BytesLost(RuntimeError):
@@ -76,7 +80,7 @@ def has_part(objects_url: str, number: int, size_bytes: int) -> bool:
     """
     url = _part_url(objects_url, number)
     bucket, key = _split(url)
-    with _explaining(url):
+    with _translate_errors(url):
         import obstore
 
         try:
@@ -107,7 +111,7 @@ def delete_parts(objects_url: str, count: int) -> None:
         return
     keys = [_split(_part_url(objects_url, number))[1] for number in range(count)]
     bucket, _ = _split(objects_url)
-    with _explaining(objects_url):
+    with _translate_errors(objects_url):
         import obstore
 
         obstore.delete(_open_bucket(bucket), keys)
@@ -130,7 +134,7 @@ def probe_store(store_url: str) -> None:
     """Ask for the mark, without trying again; raise ObjectStoreAway."""
     mark_url = f"{store_url}/{MARK}"
     bucket, key = _split(mark_url)
-    with _explaining(mark_url):
+    with _translate_errors(mark_url):
         import obstore
 
         # A head has no body, and so no code that tells a bucket that is not there from a mark.
@@ -139,7 +143,7 @@ def probe_store(store_url: str) -> None:
 
 def _put(url: str, data: bytes) -> None:
     bucket, key = _split(url)
-    with _explaining(url):
+    with _translate_errors(url):
         import obstore
 
         obstore.put(_open_bucket(bucket), key, data, use_multipart=False)
@@ -147,7 +151,7 @@ def _put(url: str, data: bytes) -> None:
 
 def _get(url: str, start: int, stop: int) -> bytes:
     bucket, key = _split(url)
-    with _explaining(url):
+    with _translate_errors(url):
         import obstore
         from obstore.exceptions import BaseError
 
@@ -167,7 +171,7 @@ def _says_any(error: Exception, *codes: str) -> bool:
 
 
 @contextmanager
-def _explaining(url: str) -> Iterator[None]:
+def _translate_errors(url: str) -> Iterator[None]:
     """Raise ObjectStoreAway for the library's errors, LibraryMissing where there is none."""
     try:
         from obstore.exceptions import BaseError
@@ -178,24 +182,29 @@ def _explaining(url: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise ObjectStoreAway(_explain(url, error)) from error
+        raise _explain(url, error) from error
 
 
-def _explain(url: str, error: Exception) -> str:
+def _explain(url: str, error: Exception) -> ObjectStoreAway:
     """Return what is wrong with an object store, and what to do."""
     bucket, key = _split(url)
     if _says_any(error, "NoSuchBucket"):
-        return f"there is no bucket {bucket}: make it, or set LOWLOSS_BLOB_STORE to another"
+        return ObjectStoreAway(
+            f"there is no bucket {bucket}", fix="make it, or set LOWLOSS_BLOB_STORE to another"
+        )
     if _says_any(error, "NoSuchKey"):
-        return (
-            f"the bucket {bucket} lacks {key}, with which lowloss marks its place: if all else is "
-            "there, start `lowloss serve` once, which writes it"
+        return ObjectStoreAway(
+            f"the bucket {bucket} lacks {key}, with which lowloss marks its place",
+            fix="if all else is there, start `lowloss serve` once, which writes it",
         )
     if _says_any(error, "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
-        return f"the object store refuses: check AWS_… and the rights to it: {_describe(error)}"
-    return (
-        "the object store does not answer, or refuses (LOWLOSS_BLOB_STORE, AWS_…): "
-        f"{_describe(error)}"
+        return ObjectStoreAway(
+            f"the object store refuses: {_describe(error)}",
+            fix="check AWS_… and the rights to it",
+        )
+    return ObjectStoreAway(
+        f"the object store does not answer, or refuses: {_describe(error)}",
+        fix="make it reachable, or set LOWLOSS_BLOB_STORE and AWS_…",
     )
 
 

@@ -182,8 +182,8 @@ def store_model(
     is missing, by its artifact's name.
     """
     content, prepared = model_content(final), final.prepared
-    raw = prepared.labelled.raw.take(prepared.splits.test[final.checked])
-    expected = Expected(content, raw, final.predict_test()[final.checked], final.rounding())
+    raw = prepared.labelled.raw.take(prepared.splits.test[final.checked_rows])
+    expected = Expected(content, raw, final.predict_test()[final.checked_rows], final.rounding())
     model, agreement = save_and_publish(content, expected, metadata, reporter, folder, trial=None)
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"

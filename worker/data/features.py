@@ -154,6 +154,12 @@ class FittedFeatures:
         )
 
     @property
+    def indicators(self) -> range:
+        """The columns of the design matrix that say where a number is missing."""
+        first = len(self.numeric) + 2 * len(self.seasons)
+        return range(first, first + len(self.missing_positions))
+
+    @property
     def column_of_inputs(self) -> tuple[str, ...]:
         """The column that each of the `numbers` is made of."""
         of_seasons = (self.numeric[i].column for i, _ in self.seasons for _ in range(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -81,6 +82,8 @@ class Reporter:
         self._epochs: dict[int, FoldEpochs] = {}
         self._unwritten: set[int] = set()
         self._wrote_at = -math.inf
+        self._waits: list[str] = []
+        self._changing_waits = threading.Lock()
 
     def set_deadline(self, seconds: float | None) -> None:
         """Let `stop_cause` say `time_limit` after some seconds from now; never when None."""
@@ -274,23 +277,36 @@ class Reporter:
         The supervisor hears what is waited for, and the log does once.
         """
         waits_for: str | None = None
-        while True:
-            self.alive()
-            try:
-                answer = action()
-                break
-            except Exception as error:
-                if not is_busy(error):
-                    raise
-                reason = describe_outage(error)
-                if reason != waits_for:
-                    log.warning("the job waits for %s: %s", reason, error)
-                    self._channel.wait_for(reason)
-                waits_for = reason
-                time.sleep(WRITE_SECONDS)
-        if waits_for is not None:
-            self._channel.wait_for(None)
-        return answer
+        try:
+            while True:
+                self.alive()
+                try:
+                    return action()
+                except Exception as error:
+                    if not is_busy(error):
+                        raise
+                    reason = describe_outage(error)
+                    if reason != waits_for:
+                        log.warning("the job waits for %s: %s", reason, error)
+                        self._change_wait(waits_for, reason)
+                    waits_for = reason
+                    time.sleep(WRITE_SECONDS)
+        finally:
+            self._change_wait(waits_for, None)
+
+    def _change_wait(self, before: str | None, after: str | None) -> None:
+        """Let one of the waits be for something else, or begin or end, where that is None.
+
+        Computations beside the job's own thread wait, too: the supervisor hears the newest wait.
+        """
+        with self._changing_waits:
+            newest = self._waits[-1:]
+            if before is not None:
+                self._waits.remove(before)
+            if after is not None:
+                self._waits.append(after)
+            if self._waits[-1:] != newest:
+                self._channel.wait_for(self._waits[-1] if self._waits else None)
 
 
 def _describe(path: Path, media_type: str) -> NewArtifact:

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from lowloss.processes.logs import about
+from lowloss.wording import counted
 from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
 from service.store.database import is_busy, is_out_of_space
@@ -86,7 +87,10 @@ class CheckpointWriter:
 def load_checkpoints(
     reporter: Reporter, saved: Iterable[SavedCheckpoint], folder: Path
 ) -> Mapping[int, Mapping[int, Checkpoint]]:
-    """Load the checkpoints of trials, by number and fold; one that cannot be read is left out."""
+    """Load the checkpoints of trials, by number and fold; one that cannot be read is left out.
+
+    Raise OSError where the folder's disk has no room for them.
+    """
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
     for checkpoint in saved:
@@ -94,10 +98,14 @@ def load_checkpoints(
             reporter.copy_blob(checkpoint.sha256, path)
             loaded.setdefault(checkpoint.trial, {})[checkpoint.fold] = read_checkpoint(path)
         except (BytesLost, KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-            # Lost in the object store, or of another version, say: the trial starts over.
+            # Another attempt may have room for it.
+            if is_out_of_space(error):
+                raise
+            # Lost in the object store, or of another version, say: the fold starts over.
             log.warning(
-                "trial %d starts over, its checkpoint cannot be read: %s",
+                "trial %d starts over in fold %d, whose checkpoint cannot be read: %s",
                 checkpoint.trial,
+                checkpoint.fold,
                 error,
                 extra=about(trial=checkpoint.trial),
             )
@@ -120,8 +128,9 @@ def select_fitting(
     }
     if len(fitting) < len(checkpoints):
         log.warning(
-            "trial %d starts over, its checkpoint has not %d inputs",
+            "trial %d starts over in %s, saved with another number of inputs than %d",
             plan.number,
+            counted(len(checkpoints) - len(fitting), "fold"),
             inputs,
             extra=about(trial=plan.number),
         )

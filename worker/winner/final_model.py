@@ -66,12 +66,12 @@ class FinalModel:
         return self._prediction_TC
 
     @property
-    def checked(self) -> slice:
+    def checked_rows(self) -> slice:
         """Which test rows files are held to: all, or of very many evenly spread ones."""
         return slice(None, None, -(-len(self.prepared.splits.test) // MAX_CHECKED_ROWS))
 
     def rounding(self) -> float:
-        """Return how far float32 may lead the output on the `checked` rows from float64's."""
+        """Return how far float32 may lead the output on the `checked_rows` from float64's."""
         output_TC = self._output(self._checked_columns)
         exact_TC = self._output(self._checked_columns, np.float64)
         step = np.finfo(np.float32).eps * np.max(np.abs(output_TC))
@@ -85,7 +85,7 @@ class FinalModel:
 
     def _checked_columns(self, fold: int) -> FloatArray:
         arrays = self.prepared.arrays
-        return arrays.columns_of(arrays.folds[fold], self.prepared.splits.test[self.checked])
+        return arrays.columns_of(arrays.folds[fold], self.prepared.splits.test[self.checked_rows])
 
     def _output(
         self, columns_of: Callable[[int], FloatArray], dtype: type[np.floating[Any]] = np.float32

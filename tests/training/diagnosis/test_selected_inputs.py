@@ -30,11 +30,11 @@ def test_dropped_inputs_cost_as_much_as_those_that_are_kept(scaling: str) -> Non
     data, _ = data_of(TABLE, recipe)
     trainer = Trainer(data, recipe, LocalExecutor())
 
-    of_two, of_all = (
+    seconds_of_selected, seconds_of_all = (
         trainer.estimate_run(Variant(a_recipe(count, scaling))) for count in (2, None)
     )
 
-    assert of_two == of_all
+    assert seconds_of_selected == seconds_of_all
 
 
 @pytest.mark.parametrize("scaling", ["standard", "piecewise"])

@@ -82,9 +82,9 @@ def test_ensemble_has_the_first_of_its_networks_that_the_time_is_enough_for(
     spare: float, trials: int
 ) -> None:
     case = an_ensemble(refit=True)
-    whole, _ = case.make()
+    ensemble, _ = case.make()
     both = {3: case.confirmed.winner, 8: case.candidates[0]}
-    trainings = [both[member.plan.number] for member in whole.members]
+    trainings = [both[member.plan.number] for member in ensemble.members]
     needed = refit_seconds(trainings, case.prepared, case.search.spec.final, Pace())
 
     final, gain = case.make(FakeReport(seconds_left=spare * needed))

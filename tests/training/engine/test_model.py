@@ -111,11 +111,11 @@ def test_of_very_many_test_rows_files_are_held_to_evenly_spread_ones(
 ) -> None:
     final, _ = trained_model(prepared_of(tmp_path, Task.regression), tmp_path)
     test = final.prepared.splits.test
-    assert list(test[final.checked]) == list(test)
+    assert list(test[final.checked_rows]) == list(test)
 
     monkeypatch.setattr(final_model, "MAX_CHECKED_ROWS", len(test) // 2 - 1)
 
-    assert list(test[final.checked]) == list(test[::3])
+    assert list(test[final.checked_rows]) == list(test[::3])
 
 
 @pytest.mark.slow

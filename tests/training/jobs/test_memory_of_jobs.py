@@ -19,7 +19,12 @@ from worker.progress.channel import Channel
 
 
 @pytest.mark.parametrize(
-    ("job_bytes", "machine_bytes"), [(8 * 10**9, 10**10), (None, measure_memory())]
+    ("job_bytes", "machine_bytes"),
+    [
+        (8 * 10**8, 10**9),
+        (None, measure_memory()),
+        pytest.param(10**15, measure_memory(), id="more than there is"),
+    ],
 )
 def test_engine_goes_by_the_memory_of_a_job(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, job_bytes: int | None, machine_bytes: int

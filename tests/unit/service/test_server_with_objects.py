@@ -111,7 +111,8 @@ def test_server_says_that_its_store_is_away(
     refused = [client.get(model), client.post("/v1/datasets?name=t", content=table)]
 
     assert ready.status_code == 503
-    assert "LOWLOSS_BLOB_STORE" in ready.json()["detail"]
+    assert "does not answer" in ready.json()["detail"]
+    assert "LOWLOSS_BLOB_STORE" in ready.json()["fix"]
     for answer in refused:
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         assert answer.json()["detail"] == "the object store (LOWLOSS_BLOB_STORE) is away"
@@ -131,8 +132,9 @@ def test_server_says_what_its_store_lacks(
 
     assert (unmarked.status_code, missing.status_code) == (503, 503)
     assert "lacks blobs/lowloss.txt" in unmarked.json()["detail"]
-    assert "start `lowloss serve` once" in unmarked.json()["detail"]
+    assert "start `lowloss serve` once" in unmarked.json()["fix"]
     assert "there is no bucket" in missing.json()["detail"]
+    assert missing.json()["fix"] == "make it, or set LOWLOSS_BLOB_STORE to another"
 
 
 def test_server_names_a_lost_object_in_its_log(
@@ -217,6 +219,22 @@ def test_dataset_whose_object_is_lost_is_healed_by_its_upload(
     assert client.post(reread).json().get("code") != "bytes_missing"
 
 
+def test_dataset_that_is_there_is_uploaded_again_while_the_store_is_away(
+    client: TestClient,
+    away: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = b"x,y\n" + b"1.5,2.5\n2.5,3.5\n" * 50
+    first = client.post("/v1/datasets?name=t", content=table)
+    away()
+
+    again = client.post("/v1/datasets?name=u", content=table)
+
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert again.json()["names"] == ["t", "u"]
+    assert f"the bytes of the dataset {first.json()['id']} were not checked" in caplog.text
+
+
 def test_doctor_looks_at_the_store(
     settings: Settings, database: Database, away: Callable[[], None]
 ) -> None:
@@ -236,7 +254,7 @@ def test_doctor_looks_at_the_store(
     assert marked["object store"].verdict is doctor.Verdict.ok
     assert marked["blobs"].detail == "1 blob of 5.12 MB in an object store"
     assert gone["object store"].verdict is doctor.Verdict.wrong
-    assert "LOWLOSS_BLOB_STORE" in gone["object store"].detail
+    assert "LOWLOSS_BLOB_STORE" in gone["object store"].fix
 
 
 def test_backup_says_that_objects_are_not_in_it(
@@ -311,6 +329,19 @@ def test_library_is_asked_for_by_name(database: Database, monkeypatch: pytest.Mo
 
     with pytest.raises(LowlossError, match=r"needs lowloss\[s3\] \(LOWLOSS_BLOB_STORE\)"):
         database.prepare()
+
+
+def test_server_without_the_library_says_what_to_install(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = f"/v1/jobs/{a_model(database)}/artifacts/model.keras"
+    for name in ("obstore", "obstore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    answer = client.get(model)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert "install lowloss[s3] where the server is" in answer.json()["fix"]
 
 
 def test_nothing_loads_the_library_where_no_store_is_set(tmp_path: Path) -> None:

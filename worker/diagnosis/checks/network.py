@@ -64,8 +64,8 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
 
 def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].fit_rows)
-    # Bins count as their column, and dropped inputs not at all.
-    weights = count_weights(min(data.width, data.inputs(recipe)), recipe)
+    # Bins count as their column, categories as their codes, and dropped inputs not at all.
+    weights = count_weights(min(data.width, data.count_columns(recipe)), recipe)
     if weights > WEIGHTS_PER_ROW * rows:
         yield Suspect(
             Cause.too_complex,

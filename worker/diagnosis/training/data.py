@@ -298,19 +298,20 @@ class DiagnosisData:
             for draw in self.draws
         )
 
+    def count_columns(self, recipe: Recipe) -> int:
+        """Count the columns that a network sees, bins as one, in the draw that has most of them."""
+        treatment, data = Treatment.of(recipe), self.seen_by(recipe)
+        return data.width - min(len(data.dropped(treatment, draw)) for draw in data.draws)
+
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.
 
         Indicators of missing values are marked by MISSING.
         """
         features = self._features(draw, "standard")
-        numeric = [feature.column for feature in features.numeric]
-        sources = list(numeric)
-        sources += [numeric[i] for i, _ in features.seasons for _ in range(2)]
-        sources += [f"{MISSING}{numeric[i]}" for i in features.missing_positions]
-        sources += [
-            feature.column for feature in features.categorical for _ in range(feature.width)
-        ]
+        sources = list(features.column_of_inputs)
+        for i in features.indicators:
+            sources[i] = MISSING + sources[i]
         return sources + [""] * (self.width - len(sources))
 
     @property

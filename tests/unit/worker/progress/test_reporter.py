@@ -7,11 +7,14 @@ from typing import cast
 
 import pytest
 
-from service.store.database import Database
+from service.store.database import Database, Session
+from service.store.objects import BytesLost, ObjectStoreAway
 from service.store.queue import Fence
 from service.store.requests import cancel_job, pause_job
+from tests.builders.outages import QuietChannel, gone_away
 from tests.builders.store import a_claim, a_job
 from worker.execution import beside
+from worker.progress import reporter as reporter_module
 from worker.progress.channel import Channel
 from worker.progress.reporter import JobCancelled, JobSuspended, Reporter, StopCause
 
@@ -128,3 +131,57 @@ def test_what_a_model_can_do_without_is_left_as_the_job_is_to_end(
 
     assert (before, during) == ("computed", None)
     assert job.supervisor.signs > 2
+
+
+@pytest.fixture
+def channel(monkeypatch: pytest.MonkeyPatch) -> QuietChannel:
+    """A channel of a reporter that tries again at once."""
+    monkeypatch.setattr(reporter_module, "WRITE_SECONDS", 0.01)
+    return QuietChannel()
+
+
+def a_reporter(database: Database, channel: QuietChannel) -> Reporter:
+    a_job(database)
+    return Reporter(database, a_claim(database).fence, cast("Channel", channel))
+
+
+def test_wait_that_ends_with_an_error_is_over(
+    sqlite_database: Database, channel: QuietChannel
+) -> None:
+    reporter = a_reporter(sqlite_database, channel)
+    errors = iter([ObjectStoreAway("away"), BytesLost("s3://models/ab/1/000000")])
+
+    def read(_session: Session) -> None:
+        raise next(errors)
+
+    with pytest.raises(BytesLost):
+        reporter.read(read)
+
+    assert channel.waits == ["the object store", None]
+
+
+def test_wait_of_another_thread_goes_on_after_a_shorter_one(
+    sqlite_database: Database, channel: QuietChannel
+) -> None:
+    reporter = a_reporter(sqlite_database, channel)
+    is_back = threading.Event()
+    errors = iter([gone_away()])
+
+    def read_objects(_session: Session) -> None:
+        if not is_back.is_set():
+            raise ObjectStoreAway("away")
+
+    def read_database(_session: Session) -> None:
+        for error in errors:
+            raise error
+
+    thread = threading.Thread(target=reporter.read, args=[read_objects])
+    thread.start()
+    assert channel.has_waited.wait(20)
+    reporter.read(read_database)
+    meanwhile = list(channel.waits)
+    is_back.set()
+    thread.join()
+
+    assert meanwhile == ["the object store", "the database", "the object store"]
+    assert channel.waits == [*meanwhile, None]

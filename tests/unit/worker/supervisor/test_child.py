@@ -50,7 +50,7 @@ def test_pages_of_files_are_no_memory_of_a_child() -> None:
         "    file.truncate(2**28)\n"
         "    pages = mmap.mmap(file.fileno(), 2**28)\n"
         "pages[::4096]\n"
-        "own = b'x' * 2**26\n"
+        "data = b'x' * 2**26\n"
         "print('{\"ready\": true}', flush=True)\n"
         "sys.stdin.read()\n"
     )

@@ -107,6 +107,15 @@ def test_checkpoint_whose_object_is_lost_is_left_out_and_the_next_is_loaded(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_disk_without_room_for_a_checkpoint_lets_no_trial_start_over(tmp_path: Path) -> None:
+    class Store:
+        def copy_blob(self, _sha256: str, _path: Path) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        load_checkpoints(cast("Reporter", Store()), [SavedCheckpoint(1, 0, 2, "ab", 9)], tmp_path)
+
+
 def test_busy_database_does_not_end_a_training(tmp_path: Path) -> None:
     class Report:
         def save_checkpoint(self, _saved: SavedCheckpoint, path: Path) -> None:
