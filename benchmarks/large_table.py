@@ -13,7 +13,10 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -61,17 +64,16 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._is_over.wait(SAMPLE_SECONDS):
             for process in psutil.Process().children(recursive=True):
-                try:
-                    command, memory = process.cmdline(), process.memory_info()
-                except psutil.Error:
-                    continue
-                module = next(
-                    (word for word in command if word.startswith(("service.", "worker."))), ""
-                )
-                if module:
-                    own, resident = self.peaks[module]
-                    own = max(own, memory.rss - memory.shared)
-                    self.peaks[module] = own, max(resident, memory.rss)
+                # It may end between two looks.
+                with suppress(psutil.Error):
+                    self._note(process.cmdline(), process.memory_info())
+
+    def _note(self, command: Sequence[str], memory: Any) -> None:
+        module = next((word for word in command if word.startswith(("service.", "worker."))), "")
+        if module:
+            private, resident = self.peaks[module]
+            private = max(private, memory.rss - memory.shared)
+            self.peaks[module] = private, max(resident, memory.rss)
 
 
 def run(options: argparse.Namespace, folder: Path) -> tuple[Job, dict[str, float]]:
@@ -119,8 +121,8 @@ def main() -> None:
         job, seconds = run(options, Path(name))
     outcome = job.outcome
     print(json.dumps(seconds, indent=1))
-    for module, (own, resident) in sorted(watch.peaks.items()):
-        print(f"{module}: {format_bytes(own)}, {format_bytes(resident)} with pages of files")
+    for module, (private, resident) in sorted(watch.peaks.items()):
+        print(f"{module}: {format_bytes(private)}, {format_bytes(resident)} with pages of files")
     print(f"{job.state} ({job.reason}), {job.progress.trials_done} trials", *job.errors)
     print(f"rows {outcome.rows}, test {outcome.test_metrics}")
     print("baselines", {one.name: one.test_metrics["rmse"] for one in outcome.baselines})

@@ -249,13 +249,17 @@ def _select_chunk(sha256: str, position: int) -> Select[str | None, int, bytes |
 def _check_deleted(
     database: Database, sha256: str, objects_url: str, parts: Iterator[bytes]
 ) -> Iterator[bytes]:
-    """Yield the parts of a blob; raise RuntimeError where they are lost because it was deleted."""
+    """Yield the parts of a blob; raise RuntimeError where they are lost because it was deleted.
+
+    It may be written anew since then, and not complete yet.
+    """
     try:
         yield from parts
     except BytesLost as error:
         with database.reading() as session:
             now = session.scalar(select(BlobRow.objects_url).where(BlobRow.sha256 == sha256))
-        if now != objects_url:
+            is_deleted = now != objects_url or not _is_complete(session, sha256)
+        if is_deleted:
             raise _deleted(sha256) from error
         raise
 

@@ -388,6 +388,22 @@ def test_blobs_that_are_written_and_reaped_at_once_are_whole_or_gone(
     assert count(database, BlobRow) == count(database, DeadObjectsRow) == 0
 
 
+def test_blob_that_is_written_anew_is_not_lost(database: Database, path: Path) -> None:
+    sha256 = hash_file(path)
+    read = list[bytes]()
+
+    def read_it() -> None:
+        with pytest.raises(RuntimeError, match="was deleted while it was read"):
+            read.extend(read_blob(database, sha256))
+        with pytest.raises(RuntimeError, match="was deleted while it was read"):
+            load_blob(database, sha256)
+
+    write_blob(database, path, sha256=sha256, alive=at_part(2, read_it))
+
+    assert b"".join(read) == DATA[: 2 * PART_BYTES]
+    assert load_blob(database, sha256) == DATA
+
+
 def test_empty_blob_has_no_objects(
     database: Database, store_url: str, object_store: ObjectStore
 ) -> None:
