@@ -31,7 +31,7 @@ from service.store.dead_objects import DeadObjectsRow, delete_dead_objects, name
 from service.store.objects import PART_BYTES, BytesLost, ObjectStoreAway
 from service.store.queue import finish_job
 from service.store.schema import BlobChunkRow, BlobRow
-from tests.builders.object_store import ObjectStore
+from tests.builders.object_store import ObjectStore, at_part, forget_touches
 from tests.builders.outages import QuietChannel
 from tests.builders.store import a_blob, a_claim, a_dataset, a_job
 from tests.conftest import NewUrl
@@ -72,26 +72,9 @@ def away(object_store: ObjectStore) -> Iterator[Callable[[], None]]:
     object_store.start()
 
 
-def forget_touches(database: Database) -> None:
-    """Let an hour pass for all blobs."""
-    with database.transaction() as session:
-        session.execute(update(BlobRow).values(touched_at=utc_now(-7200)))
-
-
 def count(database: Database, table: type[BlobRow | DeadObjectsRow | BlobChunkRow]) -> int:
     with database.reading() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def at_part(number: int, act: Callable[[], None]) -> Callable[[], None]:
-    """A sign of life, of which each part has two, that does something before one is written."""
-    numbers = iter(range(100))
-
-    def alive() -> None:
-        if next(numbers) == 2 * number:
-            act()
-
-    return alive
 
 
 def test_upload_goes_on_at_its_part_where_the_store_went_away(
