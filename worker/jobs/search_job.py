@@ -215,7 +215,7 @@ def confirm_winner(
     spec = tuner.spec
 
     def count_training(training: TrainingResult) -> None:
-        loop.pace.count(training, prepared.arrays)
+        loop.pace.count(training.folds, prepared.arrays)
 
     def compare(numbers: Sequence[int]) -> Confirmed | None:
         seeds = spec.final.confirm_seeds

@@ -168,7 +168,7 @@ class SearchLoop:
         self._stopping.end(number)
         self._reporter.finish_trial(end)
         if isinstance(result, TrainingResult):
-            self.pace.count(result, self._prepared.arrays)
+            self.pace.count(result.folds, self._prepared.arrays)
         is_pruned = end.state is TrialState.pruned
         rungs = self._pruner.reached(number)
         self._tuner.tell(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import COMPILE_SECONDS, plan_seconds
+from worker.engine.results import TrainedPlan
 from worker.execution.executor import JobEngine
-from worker.trials.folds import TrainingResult
 
 PRIOR_SECONDS = COMPILE_SECONDS
 """Training of one thread that is taken to have passed as fast as it was estimated: chosen.
@@ -49,12 +49,12 @@ class Pace:
             compile_seconds = self._compile_seconds() - compiled
             self._thread_seconds += max(0.0, seconds * self._threads - compile_seconds)
 
-    def count(self, training: TrainingResult, arrays: Arrays) -> None:
-        """Count a training that has ended; epochs before its checkpoint were trained earlier."""
-        for fold in training.folds:
-            before = fold.plan.checkpoint
-            epochs = len(fold.epochs) - (len(before.epochs) if before else 0)
-            self._estimated_seconds += plan_seconds(fold.plan, arrays, epochs)
+    def count(self, trained: Iterable[TrainedPlan], arrays: Arrays) -> None:
+        """Count plans that have ended; epochs before their checkpoints were trained earlier."""
+        for one in trained:
+            before = one.plan.checkpoint
+            epochs = len(one.epochs) - (len(before.epochs) if before else 0)
+            self._estimated_seconds += plan_seconds(one.plan, arrays, epochs)
 
     def expect(self, estimates: Sequence[float], *, together: int = 1) -> float:
         """Return how many seconds plans will take, each of so many estimated core seconds.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import partial
 
 from lowloss.processes.logs import about
 from lowloss.results import AllRowsRefit, FinalGain
@@ -17,6 +17,7 @@ from worker.engine.cohort.buckets import plan_seconds
 from worker.engine.plans import Plan
 from worker.engine.protocol import NATURAL_ENDS, Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.execution.executor import JobEngine
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
@@ -28,9 +29,9 @@ from worker.winner.ensemble import choose_members
 from worker.winner.final_model import FinalModel, FinalModels
 
 log = logging.getLogger(__name__)
-RESERVE_FACTOR = 1.25
+RESERVE_FACTOR = 2.0
 """What the time that refits are expected to take is multiplied by: chosen."""
-NewEngine = Callable[[Prepared], Engine]
+NewEngine = Callable[[Prepared], JobEngine]
 """Builds what trains a search's plans on other arrays."""
 MemberKey = tuple[int, int]
 """A plan's number and seed."""
@@ -49,15 +50,15 @@ class Engines:
 class MemberPlans:
     """The networks to train for a model, each on the first fold of its inputs.
 
-    `trainings` says of the setting of a trial, by its number, how long it was best to train, and
-    when its learning rate fell; `winner` is the winner's. The logits of all of them are divided by
-    the `temperature`.
+    Each has the setting of the one that was `chosen` in its place. `trainings` says of the setting
+    of a trial, by its number, how long it was best to train, and when its learning rate fell;
+    `winner` is the winner's.
     """
 
     plans: tuple[Plan, ...]
+    chosen: tuple[TrainingResult, ...]
     trainings: Mapping[int, TrainingResult]
     winner: int
-    temperature: float
 
 
 def make_final_models(
@@ -88,9 +89,8 @@ def make_final_model(
     """Return the model to score, and what refitting and averaging gained on the test rows.
 
     `candidates` are the best trials that may have networks in it, beside the winner. Where someone
-    stops the job, or its time is over, before all members have ended, it is the mean of those of
-    the winner's setting, for the others were chosen to go together; without any of these it is the
-    winner's best run.
+    stops the job, or its time is over, before all members have ended, it is the mean of the first
+    ones; without any of these it is the winner's best run.
     """
     spec = tuner.spec
     single = single_model(confirmed.winner, spec, prepared)
@@ -103,16 +103,13 @@ def make_final_model(
         return reporter.stop_cause is None
 
     chosen = _choose_settings(confirmed, candidates, tuner.spec, prepared, goes_on=goes_on)
-    if final_spec.refit:
-        seconds = reporter.seconds_left
-        chosen = _first_in_time(chosen, prepared, final_spec, engines.pace, seconds=seconds)
-    members = _plan_members(chosen, confirmed.winner, tuner, prepared)
+    members = _plan_members(chosen, confirmed.winner, tuner)
     if reporter.stop_cause is not None:
         return single, None
     if final_spec.refit:
         final = _refit_members(members, prepared, spec, reporter, engines)
     else:
-        final = _train_members(members, single, confirmed, engines, reporter)
+        final = _train_members(members, single, confirmed, spec, reporter, engine=engines.of_search)
     if final is None:
         return single, None
     return final, FinalGain(
@@ -166,28 +163,19 @@ def refit_seconds(
     With `final.use_test_rows` each is refitted twice.
     """
     splits, arrays = prepared.splits, prepared.arrays
-    rows = len(splits.non_test_rows)
-    if final.use_test_rows:
-        rows += len(splits.non_test_rows) + len(splits.test)
-    share = rows / len(arrays.folds[0].train_N)
+    share = len(splits.non_test_rows) / len(arrays.folds[0].train_N)
     estimates = [
         share * plan_seconds(training.plan, arrays, training.best_epoch or 1)
         for training in trainings
     ]
-    return RESERVE_FACTOR * pace.expect(estimates, together=len(splits.folds))
+    refits = 1 + _share_of_all_rows(prepared, final)
+    return RESERVE_FACTOR * refits * pace.expect(estimates, together=len(splits.folds))
 
 
-def _first_in_time(
-    chosen: list[TrainingResult], prepared: Prepared, final: Final, pace: Pace, *, seconds: float
-) -> list[TrainingResult]:
-    """Return the first of the chosen that can be refitted in some seconds; one at least.
-
-    They were chosen one after the other: the first of them go together, too.
-    """
-    count = len(chosen)
-    while count > 1 and refit_seconds(chosen[:count], prepared, final, pace) > seconds:
-        count -= 1
-    return chosen[:count]
+def _share_of_all_rows(prepared: Prepared, final: Final) -> float:
+    """Return how much longer than a refit takes the one on all rows; 0 where there is none."""
+    rows = len(prepared.splits.non_test_rows)
+    return (rows + len(prepared.splits.test)) / rows if final.use_test_rows else 0.0
 
 
 def _choose_settings(
@@ -213,33 +201,25 @@ def _choose_settings(
 
 
 def _plan_members(
-    chosen: Sequence[TrainingResult],
-    winner: TrainingResult,
-    tuner: SearchTuner,
-    prepared: Prepared,
+    chosen: Sequence[TrainingResult], winner: TrainingResult, tuner: SearchTuner
 ) -> MemberPlans:
     """Plan the networks of the chosen settings; those of one setting differ by their seeds."""
-    winner_number = winner.plan.number
-    counts = Counter(training.plan.number for training in chosen)
     trainings = {training.plan.number: training for training in chosen}
-    if winner_number in trainings:
-        trainings[winner_number] = winner
-    # The winner's first: they are the model where time is up before the others have ended.
-    trials = sorted(counts, key=lambda trial: trial != winner_number)
-    return MemberPlans(
-        tuple(plan for trial in trials for plan in tuner.repeats(trial, counts[trial])),
-        trainings,
-        winner_number,
-        fit_temperature(chosen, prepared, tuner.spec.objective, seed=tuner.spec.seed),
-    )
+    trainings[winner.plan.number] = winner
+    counts = Counter(training.plan.number for training in chosen)
+    repeats = {trial: iter(tuner.repeats(trial, count)) for trial, count in counts.items()}
+    plans = tuple(next(repeats[training.plan.number]) for training in chosen)
+    return MemberPlans(plans, tuple(chosen), trainings, winner.plan.number)
 
 
 def _train_members(
     members: MemberPlans,
     single: FinalModel,
     confirmed: Confirmed,
-    engines: Engines,
+    spec: JobSpec,
     reporter: Reporter,
+    *,
+    engine: Engine,
 ) -> FinalModel | None:
     """Train on the same fold; trainings that confirmed the winner are reused."""
     count = len(single.prepared.splits.folds)
@@ -253,9 +233,11 @@ def _train_members(
     }
     missing = [plan for plan in plans if _member_key(plan) not in trained]
     # The search's engine trains plans side by side that have one setting.
-    for _, of_trial in groupby(missing, key=lambda plan: plan.number):
-        trained |= _train_plans(engines.of_search, list(of_trial), reporter)
-    return _model_of(single.prepared, plans, trained, members)
+    for trial in dict.fromkeys(plan.number for plan in missing):
+        of_trial = [plan for plan in missing if plan.number == trial]
+        trained |= _train_plans(engine, of_trial, reporter)
+    networks, temperature = _members_of(plans, trained, members, single.prepared, spec)
+    return FinalModel(single.prepared, networks, temperature) if networks else None
 
 
 def _refit_members(
@@ -280,8 +262,48 @@ def _refit_members(
         for plan in members.plans
     ]
     epochs = {number: training.best_epoch or 1 for number, training in members.trainings.items()}
-    trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)
-    return _model_of(refit, plans, trained, members)
+    trained = _refit_in_time(refit, plans, epochs, spec, reporter, engines=engines)
+    networks, temperature = _members_of(plans, trained, members, prepared, spec)
+    return FinalModel(refit, networks, temperature) if networks else None
+
+
+def _refit_in_time(
+    refit: Prepared,
+    plans: Sequence[Plan],
+    epochs: Mapping[int, int],
+    spec: JobSpec,
+    reporter: Reporter,
+    *,
+    engines: Engines,
+) -> dict[MemberKey, TrainedPlan]:
+    """Refit the first plans, as many as there is time for.
+
+    They train all at once, where they are expected to take no more than half of the time that is
+    left, else in parts, of which each does, and says how long the next one will take. One plan is
+    tried in any case.
+    """
+    engine, pace = engines.build_for(refit), engines.pace
+    estimates = [plan_seconds(plan, refit.arrays, epochs[plan.number]) for plan in plans]
+    again = _share_of_all_rows(refit, spec.final)
+
+    def seconds_of(first: int, last: int) -> float:
+        expect = partial(pace.expect, together=spec.validation.fold_count)
+        return RESERVE_FACTOR * (expect(estimates[first:last]) + again * expect(estimates[:last]))
+
+    trained: dict[MemberKey, TrainedPlan] = {}
+    first = 0
+    while first < len(plans) and reporter.stop_cause is None:
+        seconds = reporter.seconds_left
+        counts = range(len(plans), first, -1)
+        last = next((count for count in counts if seconds_of(first, count) <= seconds), first or 1)
+        if last == first:
+            break
+        with pace.measure(engine):
+            part = _train_plans(engine, plans[first:last], reporter, epochs=epochs)
+        pace.count(part.values(), refit.arrays)
+        trained |= part
+        first = last
+    return trained
 
 
 def _train_on_all_rows(
@@ -334,24 +356,34 @@ def _member_key(plan: Plan) -> MemberKey:
     return plan.number, plan.seed
 
 
-def _model_of(
-    prepared: Prepared,
+def _members_of(
     plans: Sequence[Plan],
     trained: Mapping[MemberKey, TrainedPlan],
     members: MemberPlans,
-) -> FinalModel | None:
-    """Return the mean of the plans that were trained; of the winner's alone where some were not.
+    prepared: Prepared,
+    spec: JobSpec,
+) -> tuple[tuple[TrainedPlan, ...], float]:
+    """Return networks for the first of the chosen settings, and their temperature.
 
-    None where there is none of these. All of them together have the temperature.
+    That is up to the first one without a network: they were chosen one after the other, so that the
+    first of them go together, too. Where there is none, return those of the winner.
     """
-    keys = [_member_key(plan) for plan in plans]
-    networks = tuple(trained[key] for key in keys if key in trained)
-    if len(networks) < len(plans):
-        networks = tuple(one for one in networks if one.plan.number == members.winner)
-        return FinalModel(prepared, networks) if networks else None
-    if members.temperature != 1.0:
-        networks = tuple(divide_logits(one, members.temperature) for one in networks)
-    return FinalModel(prepared, networks, members.temperature)
+    of_trials = defaultdict[int, list[TrainedPlan]](list)
+    for plan in plans:
+        if _member_key(plan) in trained:
+            of_trials[plan.number].append(trained[_member_key(plan)])
+    remaining = {number: iter(networks) for number, networks in of_trials.items()}
+    networks = list[TrainedPlan]()
+    for plan in plans:
+        network = next(remaining.get(plan.number, iter(())), None)
+        if network is None:
+            break
+        networks.append(network)
+    if not networks:
+        return tuple(of_trials[members.winner]), 1.0
+    chosen = members.chosen[: len(networks)]
+    temperature = fit_temperature(chosen, prepared, spec.objective, seed=spec.seed)
+    return tuple(divide_logits(network, temperature) for network in networks), temperature
 
 
 def _is_cut_short(result: TrainedPlan, epochs: int | None) -> bool:

@@ -64,8 +64,9 @@ def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
 
     final, gain = case.make()
 
-    assert sorted(gain.trials) == [3, 3, 8, 8]
-    assert [plan.number for plan in case.refits[0].started] == [3, 3, 8, 8], "the winner's first"
+    # As they were chosen: one of each predicts best.
+    assert gain.trials == (8, 3, 8, 3)
+    assert [plan.number for plan in case.refits[0].started] == [8, 3, 8, 3]
     assert [len(member.epochs) for member in final.members] == [
         {3: 5, 8: 6}[number] for number in gain.trials
     ]
@@ -77,22 +78,55 @@ def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
     assert gain.after == scores(final.fit.target, case.prepared.y_test, final.predict_test())
 
 
-@pytest.mark.parametrize(("spare", "trials"), [(1.0, 4), (0.99, 3), (0.3, 1), (0.0, 1)])
+class ShortReport(FakeReport):
+    """Looks at a time that becomes shorter: what is left at each look."""
+
+    def __init__(self, *seconds: float) -> None:
+        super().__init__()
+        self._seconds = iter(seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        return next(self._seconds)
+
+    @seconds_left.setter
+    def seconds_left(self, _: float) -> None:
+        """Each look takes the next one."""
+
+
+@pytest.mark.parametrize(
+    ("shares", "trials"),
+    [
+        ((1.01,), (8, 3, 8, 3)),
+        ((0.95, 0.0), (8, 3, 8)),
+        ((0.3, 0.0), (8,)),
+        ((0.0, 0.0), (8,)),
+        ((0.6, 0.3, 0.0), (8, 3, 8)),
+        ((0.6, 0.6), (8, 3, 8, 3)),
+    ],
+)
 def test_ensemble_has_the_first_of_its_networks_that_the_time_is_enough_for(
-    spare: float, trials: int
+    shares: tuple[float, ...], trials: tuple[int, ...]
 ) -> None:
     case = an_ensemble(refit=True)
-    ensemble, _ = case.make()
-    both = {3: case.confirmed.winner, 8: case.candidates[0]}
-    trainings = [both[member.plan.number] for member in ensemble.members]
-    needed = refit_seconds(trainings, case.prepared, case.search.spec.final, Pace())
+    case.make()
+    both = [case.candidates[0], case.confirmed.winner]
+    needed = refit_seconds(both * 2, case.prepared, case.search.spec.final, Pace())
 
-    final, gain = case.make(FakeReport(seconds_left=spare * needed))
+    final, gain = case.make(ShortReport(*(share * needed for share in shares)))
 
-    assert len(final.members) == len(gain.trials) == gain.members == trials
-    # Trial 8 was chosen first, and then the winner: one of each predicts best.
-    assert sorted(gain.trials) == {4: [3, 3, 8, 8], 3: [3, 8, 8], 1: [8]}[trials]
-    assert [plan.number for plan in case.refits[-1].started] == list(gain.trials)
+    assert len(final.members) == gain.members == len(trials)
+    assert gain.trials == trials
+    assert [plan.number for plan in case.refits[-1].started] == list(trials)
+
+
+@pytest.mark.parametrize(("fails", "trials"), [((1,), (8, 3)), ((0,), (8, 3)), ((0, 1), None)])
+def test_refits_that_failed_are_replaced_by_those_of_other_seeds(
+    fails: tuple[int, ...], trials: tuple[int, ...] | None
+) -> None:
+    _, gain = an_ensemble(refit=True, fails=fails).make()
+
+    assert (gain.trials if gain else None) == trials
 
 
 def test_networks_that_confirmed_the_winner_cost_no_time() -> None:
@@ -114,16 +148,6 @@ def test_refits_on_all_rows_are_in_the_time_that_refits_need() -> None:
 
     rows = len(prepared.splits.non_test_rows)
     assert twice == pytest.approx(once * (2 * rows + len(prepared.splits.test)) / rows)
-
-
-def test_incomplete_ensemble_is_that_of_the_winner_alone() -> None:
-    case = an_ensemble(refit=True, fails=(1,))
-
-    final, gain = case.make()
-
-    # The first networks of both trials ended: nobody chose these two to go together.
-    assert [(member.plan.number, member.plan.seed) for member in final.members] == [(3, 0)]
-    assert gain.trials == (3,)
 
 
 def test_networks_of_an_ensemble_without_refit_are_of_the_winners_fold() -> None:

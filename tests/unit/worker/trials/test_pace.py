@@ -12,9 +12,8 @@ from tests.builders.trainings import a_checkpoint, a_plan
 from worker.data.prepare import Prepared
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import plan_seconds
-from worker.engine.results import TrainingOutcome
+from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.execution.executor import JobEngine
-from worker.trials.folds import TrainingResult
 from worker.trials.pace import PRIOR_SECONDS, Pace
 
 
@@ -23,13 +22,11 @@ def prepared() -> Prepared:
     return a_prepared()[0]
 
 
-def a_training(prepared: Prepared, epochs: int, epochs_before: int = 0) -> TrainingResult:
+def a_training(prepared: Prepared, epochs: int, epochs_before: int = 0) -> TrainedPlan:
     plan = a_plan(widths=(4,))
     if epochs_before:
         plan = dataclasses.replace(plan, checkpoint=a_checkpoint(epochs_before))
-    return TrainingResult(
-        plan, (trained(prepared.arrays, plan, epochs, TrainingOutcome.completed),)
-    )
+    return trained(prepared.arrays, plan, epochs, TrainingOutcome.completed)
 
 
 class Machine:
@@ -42,10 +39,9 @@ class Machine:
         self._seconds, self._compiling = seconds, compiling
         self._now = self._compiled = 0.0
 
-    def train(self, pace: Pace, *trainings: TrainingResult, arrays: Arrays) -> None:
+    def train(self, pace: Pace, *trained: TrainedPlan, arrays: Arrays) -> None:
         with pace.measure(cast("JobEngine", self)):
-            for training in trainings:
-                pace.count(training, arrays)
+            pace.count(trained, arrays)
             self._now += self._seconds
             self._compiled += self._compiling
 
@@ -74,8 +70,8 @@ def test_trainings_take_as_long_for_each_estimated_second_as_those_before(
 def test_epochs_of_an_earlier_attempt_do_not_count(prepared: Prepared) -> None:
     later, whole = (Machine().new_pace() for _ in range(2))
 
-    later.count(a_training(prepared, 9_000, epochs_before=6_000), prepared.arrays)
-    whole.count(a_training(prepared, 3_000), prepared.arrays)
+    later.count([a_training(prepared, 9_000, epochs_before=6_000)], prepared.arrays)
+    whole.count([a_training(prepared, 3_000)], prepared.arrays)
 
     assert later.expect([1.0]) == whole.expect([1.0]) < 1.0
 
