@@ -11,6 +11,7 @@ import numpy as np
 
 from lowloss.results import Trial, TrialState
 from lowloss.spec import JobSpec
+from tests.builders.store import some_hyperparameters
 from worker.search.cube import Cube
 from worker.search.space import Space, to_hyperparameters
 
@@ -58,3 +59,22 @@ def by_chance(seed: int, *, lost: float = 0.0) -> Score:
     """Scores that have nothing to do with the setting; some share of the trials diverges."""
     rng = np.random.default_rng(seed)
     return lambda _: None if rng.random() < lost else float(rng.random())
+
+
+def an_earlier_trial(number: int, *, state: TrialState, epochs: int, score: float | None) -> Trial:
+    """A trial that an earlier attempt left."""
+    return Trial(
+        number=number,
+        state=state,
+        reason=None,
+        seed=1,
+        hyperparameters=some_hyperparameters(learning_rate=10.0**-number, widths=(16,), l2=1e-5),
+        score=score,
+        metrics={},
+        epochs=epochs,
+        best_epoch=1,
+        seconds=1.0,
+        attempt=1,
+        started_at=START,
+        finished_at=START,
+    )

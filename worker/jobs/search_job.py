@@ -49,11 +49,13 @@ from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
 from worker.winner.refit import Engines, make_final_models, refit_seconds
 
-SEARCH_SHARE = 0.8
-"""The part of a job's `max_seconds` that the search may use.
+SEARCH_SHARE, MIN_SEARCH_SHARE = 0.8, 0.5
+"""The part of a job's `max_seconds` that the search may use; the second where these are few.
 
 The rest is for the networks of the model, and for the confirmation of the winner.
 """
+MIN_SECONDS_AFTER_SEARCH = 12.0
+"""What the search leaves of few `max_seconds`: programs compile for 5 s on a busy machine."""
 UNCERTAIN_SHARE = 0.5
 """The part of the time after a search that the confirmation has where nothing says how long."""
 BASELINES_SHARE = 0.1
@@ -78,7 +80,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         pace = Pace(lambda: executor.compile_seconds)
         loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer, pace=pace)
         loop.replay(load_earlier_attempts(reporter, job, folder))
-        reporter.set_deadline(job.seconds_left(SEARCH_SHARE))
+        reporter.set_deadline(job.seconds_left(search_share(job.spec.budget.max_seconds)))
         with pace.measure(engine):
             loop.run(engine)
         reason = loop.end_reason
@@ -106,6 +108,12 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     return Ended(Ending.succeeded, reason=reason)
+
+
+def search_share(max_seconds: float | None) -> float:
+    """Return the part of a job's time that its search may use: less where it is short."""
+    rest = MIN_SECONDS_AFTER_SEARCH / (max_seconds or math.inf)
+    return max(MIN_SEARCH_SHARE, min(SEARCH_SHARE, 1.0 - rest))
 
 
 def prepare_job(

@@ -9,6 +9,7 @@ from pathlib import Path
 from lowloss.results import Curve, Trial, TrialState
 from service.store.earlier_jobs import EarlierJob
 from worker.data.prepare import Prepared
+from worker.engine.cohort.buckets import COMPILE_SECONDS
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint
 from worker.engine.results import FailedPlan, TrainingOutcome
@@ -116,7 +117,7 @@ class SearchLoop:
     def _next_plans(self, n: int) -> list[Plan]:
         cause = self._reporter.stop_cause
         plans = []
-        if cause is None and not self._stopping.is_out_of_epochs:
+        if cause is None and not self._stopping.is_out_of_epochs and self._may_compile:
             plans = self._tuner.ask(n)
         if cause is StopCause.time_limit and self._tuner.is_idle and not self._has_model:
             # However short the time: one trial trains for an epoch, so that there is a model.
@@ -128,6 +129,14 @@ class SearchLoop:
             hyperparameters = hyperparameters_of(plan, self._tuner.spec)
             self._reporter.start_trial(plan, hyperparameters, checkpoints)
         return plans
+
+    @property
+    def _may_compile(self) -> bool:
+        """Whether a program that compiled now would be ready before the deadline.
+
+        The first trial is not asked that: without it there would be no model.
+        """
+        return not self._stopping.epochs or self._reporter.seconds_left > COMPILE_SECONDS
 
     @property
     def _has_model(self) -> bool:

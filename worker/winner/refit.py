@@ -160,7 +160,7 @@ def refit_seconds(
 ) -> float:
     """Return how long refits of the settings of these will take, all together, and a reserve.
 
-    With `final.use_test_rows` each is refitted twice.
+    The program of the first compiles. With `final.use_test_rows` each is refitted twice.
     """
     splits, arrays = prepared.splits, prepared.arrays
     share = len(splits.non_test_rows) / len(arrays.folds[0].train_N)
@@ -169,7 +169,8 @@ def refit_seconds(
         for training in trainings
     ]
     refits = 1 + _share_of_all_rows(prepared, final)
-    return RESERVE_FACTOR * refits * pace.expect(estimates, together=len(splits.folds))
+    seconds = refits * pace.expect(estimates, together=len(splits.folds))
+    return RESERVE_FACTOR * seconds + pace.expect([], programs=min(1, len(trainings)))
 
 
 def _share_of_all_rows(prepared: Prepared, final: Final) -> float:
@@ -279,8 +280,8 @@ def _refit_in_time(
     """Refit the first plans, as many as there is time for.
 
     They train all at once, where they are expected to take no more than half of the time that is
-    left, else in parts, of which each does, and says how long the next one will take. One plan is
-    tried in any case.
+    left, with a compile for each setting, else in parts, of which each does, and says how long the
+    next one will take. One plan is tried in any case.
     """
     engine, pace = engines.build_for(refit), engines.pace
     estimates = [plan_seconds(plan, refit.arrays, epochs[plan.number]) for plan in plans]
@@ -288,7 +289,9 @@ def _refit_in_time(
 
     def seconds_of(first: int, last: int) -> float:
         expect = partial(pace.expect, together=spec.validation.fold_count)
-        return RESERVE_FACTOR * (expect(estimates[first:last]) + again * expect(estimates[:last]))
+        settings = len({plan.number for plan in plans[first:last]})
+        seconds = expect(estimates[first:last]) + again * expect(estimates[:last])
+        return RESERVE_FACTOR * seconds + pace.expect([], programs=settings)
 
     trained: dict[MemberKey, TrainedPlan] = {}
     first = 0

@@ -24,6 +24,7 @@ from tests.builders.trainings import a_plan
 from worker.data.input_choices import InputChoice
 from worker.data.prepare import prepare, prepare_refit
 from worker.data.scores import scores
+from worker.engine.cohort.buckets import COMPILE_SECONDS
 from worker.engine.protocol import train_plans
 from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.execution.local import LocalExecutor
@@ -94,6 +95,23 @@ class ShortReport(FakeReport):
         """Each look takes the next one."""
 
 
+@pytest.fixture
+def no_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let programs be ready at once."""
+    monkeypatch.setattr("worker.trials.pace.COMPILE_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(("compiles", "trials"), [(2.01, (8, 3, 8, 3)), (1.99, (8,))])
+def test_refits_that_train_at_once_have_time_for_a_compile_of_each_setting(
+    compiles: float, trials: tuple[int, ...]
+) -> None:
+    seconds = compiles * COMPILE_SECONDS
+
+    _, gain = an_ensemble(refit=True).make(ShortReport(seconds, 0.0))
+
+    assert gain.trials == trials
+
+
 @pytest.mark.parametrize(
     ("shares", "trials"),
     [
@@ -106,7 +124,7 @@ class ShortReport(FakeReport):
     ],
 )
 def test_ensemble_has_the_first_of_its_networks_that_the_time_is_enough_for(
-    shares: tuple[float, ...], trials: tuple[int, ...]
+    shares: tuple[float, ...], trials: tuple[int, ...], no_compiles: None
 ) -> None:
     case = an_ensemble(refit=True)
     case.make()
@@ -138,7 +156,7 @@ def test_networks_that_confirmed_the_winner_cost_no_time() -> None:
     assert case.engine.started == []
 
 
-def test_refits_on_all_rows_are_in_the_time_that_refits_need() -> None:
+def test_refits_on_all_rows_are_in_the_time_that_refits_need(no_compiles: None) -> None:
     prepared, spec = a_prepared()
     training = confirmed_on(prepared, FakeSearch(spec, 0)).winner
     once, twice = (

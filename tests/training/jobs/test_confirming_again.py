@@ -17,7 +17,7 @@ from tests.builders.finals import (
     confirmed_on,
 )
 from worker.jobs.loading import LoadedJob
-from worker.jobs.search_job import UNCERTAIN_SHARE, confirm_in_time, confirm_winner
+from worker.jobs.search_job import UNCERTAIN_SHARE, confirm_in_time, confirm_winner, search_share
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
@@ -137,6 +137,15 @@ def test_refits_have_their_time_before_the_confirmation(
     expected = None if seconds is None else pytest.approx(seconds - needed)
     assert deadlines(final, seconds=seconds, is_new=False) == [expected, seconds]
     assert (needed > 0) == (networks > 0)
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "share"), [(None, 0.8), (600.0, 0.8), (40.0, 0.7), (24.0, 0.5), (3.0, 0.5)]
+)
+def test_short_searches_leave_time_for_the_networks_of_the_model(
+    max_seconds: float | None, share: float
+) -> None:
+    assert search_share(max_seconds) == pytest.approx(share)
 
 
 def test_half_of_the_time_confirms_where_an_earlier_attempt_trained_the_top_trials() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,12 +12,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from lowloss.results import Curve, Hyperparameters, Trial, TrialState
+from lowloss.results import Curve, Hyperparameters, TrialState
 from service.store.checkpoints import SavedCheckpoint
 from service.store.trials import TrialEnd
-from tests.builders.store import a_spec, some_hyperparameters
+from tests.builders.searches import an_earlier_trial
+from tests.builders.store import a_spec
 from tests.builders.trainings import some_arrays
 from worker.data.prepare import Prepared
+from worker.engine.cohort.buckets import COMPILE_SECONDS
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import (
     EpochsAhead,
@@ -91,6 +93,7 @@ class Report:
     def __init__(self, cause_of: Callable[[int, int], StopCause | None] = lambda *_: None) -> None:
         self.cause_of = cause_of
         self.stop_cause: StopCause | None = None
+        self.seconds_left = math.inf
         self.started: list[tuple[int, int]] = []
         self.ended: list[TrialEnd] = []
         self.saved: list[SavedCheckpoint] = []
@@ -134,25 +137,6 @@ def new_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
     yield make
     for tuner in opened:
         tuner.close()
-
-
-def a_trial(number: int, *, state: TrialState, epochs: int, score: float | None) -> Trial:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return Trial(
-        number=number,
-        state=state,
-        reason=None,
-        seed=1,
-        hyperparameters=some_hyperparameters(learning_rate=10.0**-number, widths=(16,), l2=1e-5),
-        score=score,
-        metrics={},
-        epochs=epochs,
-        best_epoch=1,
-        seconds=1.0,
-        attempt=1,
-        started_at=now,
-        finished_at=now,
-    )
 
 
 def ends(report: Report) -> list[tuple[int, str, str | None]]:
@@ -243,6 +227,15 @@ def test_nobody_leaves_at_a_deadline_before_there_is_a_model(new_search: Any) ->
     assert searching._on_wait()
 
 
+def test_no_trial_begins_whose_program_would_compile_beyond_the_deadline(new_search: Any) -> None:
+    report = Report()
+    report.seconds_left = COMPILE_SECONDS
+
+    new_search(report)[1].run(Engine(lambda *_: 1.0))
+
+    assert ends(report) == [(1, "completed", "max_epochs")]
+
+
 def test_worse_trials_are_pruned_and_the_best_is_held(new_search: Any) -> None:
     report = Report()
     tuner, searching = new_search(
@@ -330,8 +323,8 @@ def test_unfinished_trial_goes_on_from_what_an_earlier_attempt_saved(new_search:
     report, engine = Report(), Engine(lambda *_: 1.0)
     _, searching = new_search(report)
     trials = (
-        a_trial(1, state=TrialState.completed, epochs=6, score=1.0),
-        a_trial(2, state=TrialState.running, epochs=4, score=None),
+        an_earlier_trial(1, state=TrialState.completed, epochs=6, score=1.0),
+        an_earlier_trial(2, state=TrialState.running, epochs=4, score=None),
     )
     saved = {2: {0: Engine._checkpoint([Epoch(n, 1.0, 1.0, 1.0) for n in (1, 2, 3, 4)])}}
 
@@ -345,7 +338,7 @@ def test_unfinished_trial_goes_on_from_what_an_earlier_attempt_saved(new_search:
 def test_blamed_trial_goes_on_from_its_checkpoint_before_the_others(new_search: Any) -> None:
     report, engine = Report(), Engine(lambda *_: 1.0)
     _, searching = new_search(report)
-    running = (a_trial(n, state=TrialState.running, epochs=2, score=None) for n in (1, 2))
+    running = (an_earlier_trial(n, state=TrialState.running, epochs=2, score=None) for n in (1, 2))
     saved = {2: {0: Engine._checkpoint([Epoch(n, 1.0, 1.0, 1.0) for n in (1, 2)])}}
 
     searching.replay(EarlierAttempts(tuple(running), {}, saved, blamed=frozenset({2})))
@@ -357,7 +350,7 @@ def test_blamed_trial_goes_on_from_its_checkpoint_before_the_others(new_search: 
 def test_unfinished_trial_of_other_inputs_starts_over(new_search: Any) -> None:
     report, engine = Report(), Engine(lambda *_: 1.0)
     _, searching = new_search(report)
-    running = (a_trial(n, state=TrialState.running, epochs=1, score=None) for n in (1, 2))
+    running = (an_earlier_trial(n, state=TrialState.running, epochs=1, score=None) for n in (1, 2))
     saved = Engine._checkpoint([Epoch(1, 1.0, 1.0, 1.0)])
     kernels = [np.zeros((inputs, 16), np.float32) for inputs in (2, 3)]
     checkpoints = {
@@ -374,7 +367,7 @@ def test_unfinished_trial_of_other_inputs_starts_over(new_search: Any) -> None:
 def test_epochs_of_earlier_attempts_count(new_search: Any) -> None:
     report, engine = Report(), Engine(lambda *_: 1.0)
     _, searching = new_search(report, budget={"max_trials": 9, "max_total_epochs": 12})
-    trials = (a_trial(1, state=TrialState.completed, epochs=6, score=1.0),)
+    trials = (an_earlier_trial(1, state=TrialState.completed, epochs=6, score=1.0),)
 
     searching.replay(EarlierAttempts(trials, {}, {}))
     searching.run(engine)
@@ -385,7 +378,7 @@ def test_epochs_of_earlier_attempts_count(new_search: Any) -> None:
 def test_rungs_of_earlier_attempts_are_still_there(new_search: Any) -> None:
     report = Report()
     tuner, searching = new_search(report, pruning={"reduction": 3, "min_epochs": 2})
-    trials = (a_trial(1, state=TrialState.completed, epochs=6, score=0.5),)
+    trials = (an_earlier_trial(1, state=TrialState.completed, epochs=6, score=0.5),)
 
     searching.replay(EarlierAttempts(trials, {1: Curve(val_loss=(0.9, 0.6, 0.5))}, {}))
     searching.run(Engine(lambda *_: 0.7))

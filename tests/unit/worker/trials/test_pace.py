@@ -11,7 +11,7 @@ from tests.builders.finals import a_prepared, trained
 from tests.builders.trainings import a_checkpoint, a_plan
 from worker.data.prepare import Prepared
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import plan_seconds
+from worker.engine.cohort.buckets import COMPILE_SECONDS, plan_seconds
 from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.execution.executor import JobEngine
 from worker.trials.pace import PRIOR_SECONDS, Pace
@@ -86,6 +86,19 @@ def test_compiles_and_a_moment_of_training_do_not_say_that_a_machine_is_slow(
 
     # Beside the compiles one thread was idle for 6 s.
     assert pace.expect([0.1] * 8) == pytest.approx(0.4 * (6 + PRIOR_SECONDS) / PRIOR_SECONDS, 0.01)
+
+
+def test_programs_are_expected_to_compile_as_long_as_those_that_trained(
+    prepared: Prepared,
+) -> None:
+    machine = Machine(threads=2, seconds=8.0, compiling=8.0)
+    pace = machine.new_pace()
+    assert pace.expect([], programs=2) == 2 * COMPILE_SECONDS
+
+    machine.train(pace, a_training(prepared, 3), a_training(prepared, 3), arrays=prepared.arrays)
+
+    # Both trained in one program.
+    assert pace.expect([], programs=3) == 3 * (COMPILE_SECONDS + 8.0) / 2
 
 
 def test_one_network_takes_as_long_on_many_threads(prepared: Prepared) -> None:
