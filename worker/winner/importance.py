@@ -25,12 +25,16 @@ MAX_PRODUCTS = 2e11
 
 
 def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
-    """Measure the rise of rmse or log loss by column, largest first; none if too slow."""
+    """Measure the rise of rmse or log loss by column, largest first; none if too slow.
+
+    Columns that no network sees are left out.
+    """
     features, target = final.fit.features, final.fit.target
     raw, y = final.prepared.raw_test, final.prepared.y_test
-    columns = len(features.numeric) + len(features.categorical)
+    names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
+    positions = [index for index, name in enumerate(names) if final.seen_by.get(name, 1)]
     weights = sum(weight.size for member in final.members for weight in member.weights)
-    rows = int(MAX_PRODUCTS / (weights * columns * SHUFFLES))
+    rows = int(MAX_PRODUCTS / (weights * max(1, len(positions)) * SHUFFLES))
     if rows < MIN_ROWS:
         return ()
     rng = np.random.default_rng([seed, STREAM])
@@ -38,17 +42,20 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     raw, y = raw.take(chosen), y[chosen]
     metric = "rmse" if target.task is Task.regression else "log_loss"
 
-    def losses(position: int, orders_SN: Rows) -> list[float]:
+    def losses(index: int, orders_SN: Rows) -> list[float]:
         # At once: what a prediction costs hardly depends on its rows.
-        answers = final.predict(_shuffled(raw, position, orders_SN))
+        answers = final.predict(_shuffled(raw, positions[index], orders_SN))
         parts = np.split(answers, len(orders_SN))
         return [scores(target, y, part)[metric] for part in parts]
 
-    rises_DS = measure_rises(losses, columns, len(y), shuffles=SHUFFLES, rng=rng)
-    names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
+    rises_DS = measure_rises(losses, len(positions), len(y), shuffles=SHUFFLES, rng=rng)
     results = (
-        Importance(column=name, increase=float(np.mean(rises)), sd=float(np.std(rises, ddof=1)))
-        for name, rises in zip(names, rises_DS, strict=True)
+        Importance(
+            column=names[position],
+            increase=float(np.mean(rises)),
+            sd=float(np.std(rises, ddof=1)),
+        )
+        for position, rises in zip(positions, rises_DS, strict=True)
     )
     return tuple(sorted(results, key=lambda importance: -importance.increase))
 

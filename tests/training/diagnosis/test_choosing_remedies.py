@@ -305,3 +305,25 @@ def test_other_remedy_of_as_many_trainings_may_be_the_best_that_was_reached() ->
     assert before == "the recipe"
     assert measured.best.name == "another remedy that was tried"
     assert measured.best.remedy == tried.candidate.text
+
+
+def test_remedy_that_gains_too_little_for_a_step_may_be_the_best_that_was_reached() -> None:
+    def loss(recipe: Recipe) -> float:
+        if not is_scaled(recipe):
+            return 0.8 if recipe.epochs > 10 else 0.9
+        return 0.025 if recipe.epochs > 10 else 0.04
+
+    trainer, chain = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
+    attribution = attributed(chain)
+    measured = MeasuredEffects(attribution, {}, [], {})
+    (finding,) = build_findings(attribution, {})
+
+    assert finding.cause is Cause.target_not_scaled
+    assert measured.best_loss == pytest.approx(0.025, rel=0.05)
+    assert measured.best.title == "the remedied recipe with one more (train for 50 epochs)"
+    best = next(one.after for one in attribution.others if one.before == chain.end)
+    assert len(trainer.runs_of(best)) == len(trainer.runs_of(chain.end))
+    excess = chain.loss_of(chain.start) - chain.loss_of(best)
+    assert attribution.excess == pytest.approx(excess)

@@ -100,6 +100,17 @@ def test_natural_end_is_no_edge(case: str) -> None:
     assert edges_of(a_search_of(name, parameter), lambda h: sign * value_of(h, name)) == []
 
 
+@pytest.mark.parametrize(
+    ("reason", "names"), [("early_stopping", ["patience"]), ("time_limit", [])]
+)
+def test_patience_that_no_trial_used_up_is_no_edge(reason: str, names: list[str]) -> None:
+    spec = a_search_of("patience", linear(5, 30))
+    trials = some_trials(spec, lambda h: -h.patience, 100)
+    ended = [trial.model_copy(update={"reason": reason}) for trial in trials]
+
+    assert [edge.name for edge in find_edges(spec, ended)] == names
+
+
 def test_width_has_no_edge_where_the_best_networks_are_linear() -> None:
     space = FIXED | {"layers": {"min": 0, "max": 2}, "width": linear(16, 256)}
     spec = a_spec(search_space=space)

@@ -24,7 +24,13 @@ from lowloss.wording import (
     make_printable,
 )
 from worker.artifacts.reports.columns import MAX_COLUMNS, spread
-from worker.artifacts.reports.comparison import contenders, describe_rows, metrics_shown, verdict
+from worker.artifacts.reports.comparison import (
+    contenders,
+    describe_baselines,
+    describe_rows,
+    metrics_shown,
+    verdict,
+)
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.remarks import remarks
 from worker.artifacts.reports.usage import describe_output, usage
@@ -134,8 +140,7 @@ def _metrics(facts: Facts) -> list[str]:
     return [
         "## Metrics",
         "",
-        f"On {describe_rows(facts)}{units}, "
-        "the baselines (fitted on the same training rows) beside:",
+        f"On {describe_rows(facts)}{units}, the baselines ({describe_baselines(facts)}) beside:",
         "",
         *_table(("", *map(in_words, metrics)), test_rows),
         *(["", *intervals] if intervals else []),

@@ -105,6 +105,15 @@ def describe_rows(facts: Facts) -> str:
     return f"{rows} that no trial saw"
 
 
+def describe_baselines(facts: Facts) -> str:
+    """Describe what the baselines were fitted on, and where the model was trained on fewer rows."""
+    gain = facts.job.outcome.final_gain
+    rows = "fitted on all rows but the test rows, or a random part of very many"
+    if gain is not None and gain.refit:
+        return rows
+    return f"{rows}; this model was trained on the training rows alone"
+
+
 def _gap(ours: float, theirs: float) -> str:
     """Describe how far the baseline is from the model, where that is a share of its value."""
     if min(ours, theirs) <= 0:

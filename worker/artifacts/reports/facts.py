@@ -85,11 +85,17 @@ class Facts:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """The columns that the model takes, the most important first, then as in the table."""
+        """The columns that the model takes, the most important first, then as in the table.
+
+        Among those whose importance was not measured, the ones that most networks see come first.
+        """
         ranks = {entry.column: rank for rank, entry in enumerate(self.importances)}
+        seen_by = self.job.outcome.seen_by
         used = {entry["column"] for entry in self.metadata["inputs"]}
-        columns = [column for column in self.dataset.profile if column.name in used]
-        return tuple(sorted(columns, key=lambda column: ranks.get(column.name, len(ranks))))
+        columns = [column.name for column in self.dataset.profile if column.name in used]
+        columns.sort(key=lambda name: (ranks.get(name, len(ranks)), -seen_by.get(name, 0)))
+        profile = {column.name: column for column in self.dataset.profile}
+        return tuple(profile[name] for name in columns)
 
     @property
     def labels(self) -> tuple[str, ...]:

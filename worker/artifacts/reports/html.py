@@ -35,6 +35,7 @@ from worker.artifacts.reports.columns import MAX_COLUMNS, ShownColumns, column_r
 from worker.artifacts.reports.comparison import (
     Contender,
     contenders,
+    describe_baselines,
     describe_rows,
     metrics_shown,
     verdict,
@@ -79,6 +80,7 @@ class ReportPage:
     metrics: tuple[str, ...]
     verdict: str | None
     scored_rows: str
+    baselines: str
     best_trials: tuple[Trial, ...]
     trials: tuple[Trial, ...]
     searched: tuple[str, ...]
@@ -108,6 +110,7 @@ def _page(facts: Facts) -> ReportPage:
         metrics=metrics_shown(facts),
         verdict=verdict(facts),
         scored_rows=describe_rows(facts),
+        baselines=describe_baselines(facts),
         best_trials=facts.ranked_trials[:MAX_TRIALS],
         trials=tuple(sorted(facts.trials, key=lambda trial: trial.number)[:MAX_LISTED_TRIALS]),
         searched=_searched(facts),

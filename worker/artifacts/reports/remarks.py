@@ -38,8 +38,8 @@ RARE_CLASS = 0.2
 """A class with less than this part of its fair share of the rows is rare."""
 MISSING_SHARE = 0.2
 FEW_TEST_ROWS = 100
-SHOWN = 5
-NO_TIME = "no time was left for more (budget.max_seconds, or attempts that died)"
+SHOWN, SHOWN_SEEN = 5, 20
+NO_TIME = "no time was left for more (raise budget.max_seconds)"
 MAX_REASON = 200
 """Characters of an error's text that are shown."""
 
@@ -85,7 +85,13 @@ def _baseline(facts: Facts) -> Iterator[str]:
     if not direction_of(metric).is_better(ours, theirs):
         is_in_doubt = is_within_noise(facts, best)
         advice = "Use it, or search longer or wider."
-        if is_in_doubt:
+        gain = facts.job.outcome.final_gain
+        if (gain is None or not gain.refit) and facts.job.search.final.refit:
+            advice = (
+                "It was fitted on all rows but the test rows, and the model on fewer: on the "
+                "training rows alone, as it was not refitted."
+            )
+        elif is_in_doubt:
             advice = "Other test rows might turn the two around; a longer or wider search may help."
         elif interval_of_difference(facts, best) is None:
             advice = "Whether that is chance was not tested."
@@ -146,14 +152,17 @@ def _missing_networks(facts: Facts) -> Iterator[str]:
         gain is not None and gain.members >= final.members
     ):
         return
-    if gain is None:
-        model = f"a single network of trial {facts.winner.number}, trained on the training rows"
-    else:
-        model = "a single network" if gain.members == 1 else f"the mean of {gain.members} networks"
-    whole = counted(final.members, "network")
-    if final.refit:
-        whole += ", refitted on all rows but the test rows"
-    yield f"The model is {model}, and not {whole}: {_reasons(facts, 'a training failed')}."
+    how = ", refitted on all rows but the test rows" if final.refit else ""
+    if gain is not None:
+        model = f"The model has {gain.members} of the {final.members} networks that were to be"
+        trained = "refitted" if final.refit else "trained"
+        yield f"{model} {trained}: {_reasons(facts, 'a training failed')}."
+        return
+    yield (
+        f"The model is the best run of trial {facts.winner.number}, trained on the training rows. "
+        f"It was to be {counted(final.members, 'network')}{how}, but "
+        f"{_reasons(facts, 'their trainings failed')}."
+    )
 
 
 def _reasons(facts: Facts, other: str) -> str:
@@ -169,7 +178,7 @@ def _gain(facts: Facts) -> Iterator[str]:
     if gain is None or metric not in gain.after:
         return
     before, after = gain.before[metric], gain.after[metric]
-    networks = counted(gain.members, "network")
+    networks = "one network" if gain.members == 1 else f"the mean of {gain.members} networks"
     if len(set(gain.trials)) > 1:
         networks += f" of {counted(len(set(gain.trials)), 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
@@ -182,7 +191,9 @@ def _gain(facts: Facts) -> Iterator[str]:
     is_retrained = facts.job.outcome.all_rows_refit == "complete"
     model = "The model that was scored" if is_retrained else "The model"
     gained = f"{verb} {in_words(metric)} on the test rows, {change}"
-    yield f"{model} is the mean of {how}: that {gained}."
+    if is_within_interval(facts, before):
+        gained += ", which is within the 95 % interval of the second"
+    yield f"{model} is {how}: that {gained}."
     if gain.temperature != 1.0:
         how = "surer" if gain.temperature < 1.0 else "less sure"
         yield (
@@ -206,7 +217,7 @@ def _seen_columns(facts: Facts) -> Iterator[str]:
             f"The model's {networks} networks leave inputs out: of {columns} none sees "
             f"{unseen:,}, and all see {len(by_all):,}"
         )
-    names = f"; these are {list_first(by_all, SHOWN, repr)}" if by_all else ""
+    names = f"; these are {list_first(by_all, SHOWN_SEEN, repr)}" if by_all else ""
     yield f"{seen} (outcome.seen_by){names}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lowloss.results import Effect, EvidenceState, Severity
@@ -51,9 +51,20 @@ class Attribution:
     @property
     def alternatives(self) -> list[TriedRemedy]:
         """The alternatives to the steps' remedies that were trained on as many draws as the end."""
+        return self._measured_alike(other for step in self.steps for other in step.alternatives)
+
+    @property
+    def others(self) -> list[TriedRemedy]:
+        """The alternatives, and other remedies of the recipe, or on top of the chain, alike."""
+        ends = {self.chain.start, self.end}
+        attempts = self.chain.attempts.values()
+        rivals = self._measured_alike(tried for tried in attempts if tried.before in ends)
+        return [*self.alternatives, *rivals]
+
+    def _measured_alike(self, others: Iterable[TriedRemedy]) -> list[TriedRemedy]:
+        """Return the remedies that were trained on as many draws as the end."""
         runs_of = self.chain.trainer.runs_of
         count = len(runs_of(self.end))
-        others = [other for step in self.steps for other in step.alternatives]
         return [other for other in others if len(runs_of(other.after)) >= count]
 
     def share(self, fall: float) -> float:
@@ -128,8 +139,9 @@ def confirm(chain: Chain, *, fresh: Sequence[int], best: float) -> Attribution:
     chain.steps = [_measure_step(chain, step, draws) for step in steps]
     _settle_others(chain, draws, fresh)
     _measure_alternatives(chain, draws)
+    _measure_best_of_all(chain, draws)
     attribution = Attribution(chain, tuple(chain.steps), tuple(dropped), 0.0, draws)
-    others = [chain.loss_of(other.after) for other in attribution.alternatives]
+    others = [chain.loss_of(other.after) for other in attribution.others]
     reached = min(best, chain.loss_of(attribution.end), *others)
     return replace(attribution, excess=max(0.0, chain.loss_of(chain.start) - reached))
 
@@ -181,6 +193,18 @@ def _measure_alternatives(chain: Chain, draws: Sequence[int]) -> None:
         )
         for step in chain.steps
     ]
+
+
+def _measure_best_of_all(chain: Chain, draws: Sequence[int]) -> None:
+    """Train on all draws what is surely better than the chain's end, though too little for a step.
+
+    So that the best that is told of was measured as the remedied recipe was.
+    """
+    end = chain.end
+    gains = {tried.after: chain.gain(end, tried.after) for tried in chain.attempts.values()}
+    better = [variant for variant, gain in gains.items() if variant != end and gain.is_sure]
+    if better:
+        chain.train([max(better, key=lambda variant: gains[variant].mean)], draws)
 
 
 def _is_gaining(chain: Chain, tried: TriedRemedy) -> bool:

@@ -56,7 +56,7 @@ def build_diagnosis(
         loss=measured.loss_of(measured.start),
         remedied_loss=measured.loss_of(measured.end),
         best=best,
-        best_model=measured.best.name,
+        best_model=measured.best.title,
         constant=trainer.constant,
         baselines={
             peer.name: trainer.constant * multiple_of_constant(peer.relative_loss)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lowloss.results import Cause, FamiliarScores, TargetScores
 from lowloss.spec import Task
+from lowloss.wording import lower_first
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import (
@@ -32,6 +33,7 @@ from worker.diagnosis.training.variants import Variant
 CONSTANT = "a constant answer"
 ALTERNATIVE = "an alternative to a remedy"
 ANOTHER_REMEDY = "another remedy that was tried"
+ONE_MORE = "the remedied recipe with one more"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class BestModel:
     relative_loss: float
     accuracy: float | None
     remedy: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, with the remedy."""
+        return self.name if self.remedy is None else f"{self.name} ({lower_first(self.remedy)})"
 
 
 @dataclass(frozen=True)
@@ -91,20 +98,17 @@ class MeasuredEffects:
         variants = {self.end: "the remedied recipe", self.start: "the recipe", **self.references}
         for variant, name in variants.items():
             models += self._model_of(variant, name)
-        for other in self.attribution.alternatives:
-            models += self._model_of(other.after, ALTERNATIVE, other.candidate.text)
-        for tried in self._rivals_of_the_end():
-            models += self._model_of(tried.after, ANOTHER_REMEDY, tried.candidate.text)
+        for other in self.attribution.others:
+            models += self._model_of(other.after, self._name(other), other.candidate.text)
         return min(models, key=lambda model: model.relative_loss)
 
-    def _rivals_of_the_end(self) -> list[TriedRemedy]:
-        """Return remedies of the recipe as it is that have as many trainings as all together."""
-        runs_of = self.trainer.runs_of
-        return [
-            tried
-            for tried in self.attribution.chain.attempts.values()
-            if tried.before == self.start and len(runs_of(tried.after)) >= len(runs_of(self.end))
-        ]
+    def _name(self, other: TriedRemedy) -> str:
+        """Return the name of the recipe with a remedy that the remedied one has not."""
+        if other in self.attribution.alternatives:
+            return ALTERNATIVE
+        if other.before == self.start:
+            return ANOTHER_REMEDY
+        return ONE_MORE
 
     def _model_of(self, variant: Variant, name: str, remedy: str | None = None) -> list[BestModel]:
         """Return what a variant reaches; nothing where a run diverged, or there is none."""

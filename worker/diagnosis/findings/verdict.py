@@ -16,7 +16,7 @@ from lowloss.wording import (
 )
 from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
-from worker.diagnosis.findings.measured import ALTERNATIVE, MeasuredEffects
+from worker.diagnosis.findings.measured import ALTERNATIVE, ONE_MORE, MeasuredEffects
 from worker.diagnosis.thresholds import FAR_BELOW, MAJOR_SHARE
 from worker.diagnosis.training.treatment import MISSING
 
@@ -97,9 +97,13 @@ def _tell_harm(
 
 def _tell_rest(measured: MeasuredEffects) -> str:
     """Say what brings the recipe with its remedies to the best that was reached."""
-    if (remedy := measured.best.remedy) is not None:
-        which = "The alternative" if measured.best.name == ALTERNATIVE else "Another remedy"
-        return f"{which} brings more than the remedy does: {lower_first(remedy)}."
+    best = measured.best
+    if best.remedy is not None:
+        remedy = lower_first(best.remedy)
+        if best.name == ONE_MORE:
+            return f"One more gains on top of them, though not enough on every draw: {remedy}."
+        which = "The alternative" if best.name == ALTERNATIVE else "Another remedy"
+        return f"{which} brings more than the remedy does: {remedy}."
     return "No further remedy that was tried gains enough on every draw."
 
 
@@ -173,7 +177,7 @@ def _familiar(measured: MeasuredEffects) -> str:
 
 def _describe_best(measured: MeasuredEffects) -> str:
     reached = format_loss(measured.best_loss)
-    return f"the best that was reached is {reached}, by {measured.best.name}"
+    return f"the best that was reached is {reached}, by {measured.best.title}"
 
 
 def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> list[str]:

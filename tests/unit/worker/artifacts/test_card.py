@@ -55,6 +55,28 @@ CASES: dict[str, Callable[[], Facts]] = {
 }
 
 
+def test_columns_that_most_networks_see_come_first_where_no_importance_was_measured(
+    tmp_path: Path,
+) -> None:
+    columns = tuple(a_number(f"c{i}") for i in range(200))
+    seen_by = {column.name: 0 for column in columns} | {"c70": 3, "c150": 8}
+
+    text = written(
+        tmp_path, some_facts(columns=columns, outcome={"seen_by": seen_by, "importances": ()})
+    )
+
+    ranges = text[text.index("| column | values in the data |") :].splitlines()
+    assert [line.split("|")[1].strip() for line in ranges[2:5]] == ["c150", "c70", "c0"]
+
+
+def test_card_says_that_the_baselines_have_more_rows_than_a_model_without_refits(
+    tmp_path: Path,
+) -> None:
+    card = written(tmp_path, some_facts(outcome={"final_gain": None}))
+
+    assert "this model was trained on the training rows alone" in card
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_table_has_as_many_cells_in_each_line(tmp_path: Path, case: str) -> None:
     text = written(tmp_path, CASES[case]())

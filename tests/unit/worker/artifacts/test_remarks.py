@@ -128,9 +128,16 @@ CASES: dict[str, Callable[[], Facts]] = {
     "The model is the mean of 3 networks, refitted on all rows but the test rows: that worsens RMSE": lambda: (
         plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 4), before={"rmse": 1.0})})
     ),
-    "The model is a single network of trial 1, trained on the training rows, and not 8 networks, refitted on all "
-    "rows but the test rows: either no time was left for more (budget.max_seconds, or attempts that died), or a training failed.": (
+    "The model is the best run of trial 1, trained on the training rows. It was to be 8 networks, refitted on all rows "
+    "but the test rows, but either no time was left for more (raise budget.max_seconds), or their trainings failed.": (
         lambda: plain_facts(spec={"final": {}})
+    ),
+    "The model is one network, refitted on all rows but the test rows: that worsens RMSE on the test rows, from 1 to "
+    "1.25, which is within the 95 % interval of the second.": lambda: plain_facts(
+        outcome={
+            "final_gain": a_gain(members=1, trials=(4,), before={"rmse": 1.0}),
+            "test_intervals": {"rmse": (0.9, 1.6)},
+        }
     ),
     "The network leaves inputs out: it sees 1 of 2 columns (outcome.seen_by); these are 'a'.": lambda: plain_facts(
         outcome={"seen_by": {"a": 1, "b": 0}}
@@ -171,21 +178,33 @@ def test_model_of_a_cancelled_job_with_some_of_its_networks_says_so() -> None:
     job = facts.job.model_copy(update={"requested": Requested.cancel})
 
     assert (
-        "The model is the mean of 2 networks, and not 8 networks: either the job was "
-        "cancelled before that, or no time was left for more (budget.max_seconds, or attempts that "
-        "died), or a training failed."
+        "The model has 2 of the 8 networks that were to be trained: either the job was cancelled "
+        "before that, or no time was left for more (raise budget.max_seconds), or a training failed."
     ) in remarks(dataclasses.replace(facts, job=job))
 
 
+def test_model_that_was_not_refitted_is_not_compared_with_a_baseline_of_more_rows() -> None:
+    baselines = some_baselines(Task.regression, 0.8, {"rmse": (0.1, 0.4)})
+    of_fewer_rows = plain_facts(spec={"final": {}}, outcome={"baselines": baselines})
+    refitted = plain_facts(outcome={"baselines": baselines, "final_gain": a_gain()})
+
+    assert remarks(of_fewer_rows)[0].endswith(
+        "RMSE 1 against 1.25. It was fitted on all rows but the test rows, and the model on fewer: "
+        "on the training rows alone, as it was not refitted."
+    )
+    assert remarks(refitted)[0].endswith("Use it, or search longer or wider.")
+
+
 def test_columns_that_all_and_no_networks_see_are_counted() -> None:
-    seen_by = {f"x{number}": 3 for number in range(7)} | {"y": 1, "z": 0}
+    seen_by = {f"x{number:02}": 3 for number in range(22)} | {"y": 1, "z": 0}
 
     said = remarks(plain_facts(outcome={"final_gain": a_gain(), "seen_by": seen_by}))
 
     assert (
-        "The model's 3 networks leave inputs out: of 9 columns none sees 1, and all see 7 "
-        "(outcome.seen_by); these are 'x0', 'x1', 'x2', 'x3', 'x4' and 2 more."
-    ) in said
+        "The model's 3 networks leave inputs out: of 24 columns none sees 1, and all see 22 "
+        "(outcome.seen_by); these are 'x00', "
+    ) in "".join(said)
+    assert "'x18', 'x19' and 2 more." in "".join(said)
 
 
 def test_gain_that_rounding_makes_is_none() -> None:

@@ -14,6 +14,7 @@ from worker.data.features import design_matrix
 from worker.data.prepare import Prepared, prepare
 from worker.engine.results import TrainingOutcome
 from worker.winner.final_model import FinalModel
+from worker.winner.importance import importances
 
 ROWS = 200
 LEVELS = [f"l{number}" for number in range(20)]
@@ -74,3 +75,11 @@ def test_networks_that_see_a_column_are_counted() -> None:
 
     assert both.seen_by == {"tells": 3, "noise": 1, "day": 1, "few": 1, "many": 3}
     assert a_model(prepared, [0, 0]).seen_by == {}
+
+
+def test_importances_are_of_columns_that_some_network_sees() -> None:
+    prepared = a_prepared([None, 1])
+    one, all_columns = (importances(a_model(prepared, [fold]), seed=0) for fold in (1, 0))
+
+    assert {entry.column for entry in one} == {"tells", "many"}
+    assert {entry.column for entry in all_columns} == {"tells", "noise", "day", "few", "many"}
