@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from lowloss import Client
 from lowloss.results import JobState
@@ -31,6 +31,8 @@ from tests.chaos.test_crashes import SERVER, WORKER, url
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PARTS = 10
+CONNECTION_DESCRIPTORS = 2
+"""SQLite's file and its WAL: a pool opens another connection where threads ask at once."""
 MAX_GROWTH = 0.15
 """Of memory and of the bytes of a job, from the second tenth of the jobs to the last."""
 
@@ -86,14 +88,17 @@ def take_sample(
 ) -> Sample:
     processes = psutil.Process(worker.pid), psutil.Process(server.pid)
     children = processes[0].children(recursive=True)
-    path = database.url.database
-    assert path is not None
+    with database.reading() as session:
+        # The file alone grows at checkpoints.
+        pages, page_bytes = (
+            session.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "page_size")
+        )
     return Sample(
         sum(process.memory_info().rss for process in (processes[0], *children)),
         processes[0].num_fds(),
         processes[1].memory_info().rss,
         processes[1].num_fds(),
-        Path(path).stat().st_size,
+        pages * page_bytes,
         len(list(temporary.iterdir())),
     )
 
@@ -147,10 +152,12 @@ def test_many_jobs_take_no_more_than_few(
         sys.stdout.write(f"\nafter each {soak.jobs // PARTS} jobs:\n")
         sys.stdout.writelines(f"  {sample}\n" for sample in samples)
     first, last = samples[1], samples[-1]
-    assert last.worker_bytes <= first.worker_bytes * (1 + MAX_GROWTH)
-    assert last.server_bytes <= first.server_bytes * (1 + MAX_GROWTH)
-    assert last.worker_descriptors <= first.worker_descriptors
-    assert last.server_descriptors <= first.server_descriptors + 2
+    # Where memory is short the system takes some back for a while.
+    for of_process in ("worker_bytes", "server_bytes"):
+        most = max(getattr(sample, of_process) for sample in samples[:2])
+        assert getattr(last, of_process) <= most * (1 + MAX_GROWTH)
+    assert last.worker_descriptors <= first.worker_descriptors + CONNECTION_DESCRIPTORS
+    assert last.server_descriptors <= first.server_descriptors + CONNECTION_DESCRIPTORS
     assert last.temporary_files <= first.temporary_files
     of_a_job = (first.database_bytes - samples[0].database_bytes) / (soak.jobs // PARTS)
     of_all = (last.database_bytes - first.database_bytes) / (soak.jobs // PARTS * (PARTS - 2))
