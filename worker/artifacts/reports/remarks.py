@@ -10,6 +10,7 @@ from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
     clipped,
     counted,
+    format_metric,
     format_number,
     format_percent,
     format_setting,
@@ -81,7 +82,7 @@ def _baseline(facts: Facts) -> Iterator[str]:
     if best is None or ours is None:
         return
     theirs = best.test_metrics[metric]
-    pair = f"{format_number(theirs)} against {format_number(ours)}"
+    pair = f"{format_metric(theirs, metric)} against {format_metric(ours, metric)}"
     if not direction_of(metric).is_better(ours, theirs):
         is_in_doubt = is_within_noise(facts, best)
         advice = "Use it, or search longer or wider."
@@ -173,7 +174,7 @@ def _gain(facts: Facts) -> Iterator[str]:
     if len(set(gain.trials)) > 1:
         networks += f" of {counted(len(set(gain.trials)), 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
-    change = f"from {format_number(before)} to {format_number(after)}"
+    change = f"from {format_metric(before, metric)} to {format_metric(after, metric)}"
     if abs(after - before) <= SAME_SHARE * abs(before):
         verb = "hardly changes"
     else:
@@ -221,8 +222,9 @@ def _worse_on_test(facts: Facts) -> Iterator[str]:
     if is_clear and error_test > (1 + WORSE_SHARE) * error_seen:
         yield (
             f"The test result is much worse than the validation result: {in_words(metric)} "
-            f"{format_number(test)} against {format_number(seen)}. Many trials were ranked by the "
-            "validation rows, which favours the lucky; the test result is the one to expect."
+            f"{format_metric(test, metric)} against {format_metric(seen, metric)}. Many trials "
+            "were ranked by the validation rows, which favours the lucky; the test result is the "
+            "one to expect."
         )
 
 
