@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lowloss.results import Cause, Curve, DivergedRegion, Requested, TrialState
+import numpy as np
+
+from lowloss.results import Cause, Curve, DivergedRegion, Histogram, Requested, TrialState
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
@@ -13,6 +15,7 @@ from lowloss.wording import (
     format_metric,
     format_number,
     format_percent,
+    format_rough,
     format_setting,
     in_words,
     list_first,
@@ -24,6 +27,7 @@ from worker.artifacts.reports.comparison import (
     is_within_noise,
 )
 from worker.artifacts.reports.facts import Facts
+from worker.data.target import SKEWED
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
@@ -64,6 +68,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         _last_epoch(facts),
         _edges(facts),
         _imbalance(facts),
+        _skewed_target(facts),
         _missing(facts),
         _few_rows(facts),
     )
@@ -336,6 +341,30 @@ def _imbalance(facts: Facts) -> Iterator[str]:
             f"{' and others' if len(few) > SHOWN else ''}. Look at balanced accuracy and at the "
             "confusion matrix, not at accuracy."
         )
+
+
+def _skewed_target(facts: Facts) -> Iterator[str]:
+    target, setting = facts.target, facts.job.search.preprocessing.log_target
+    if facts.job.task is not Task.regression or setting is not False:
+        return
+    if target.histogram is None or target.min is None or target.min < 0:
+        return
+    if (skew := _estimate_skewness(target.histogram)) > SKEWED:
+        yield (
+            f"{clipped(target.name)!r} has few values that are much larger than the others (its "
+            f"skewness is about {format_rough(skew)}), and the squared error is mostly theirs. If "
+            "errors in proportion matter, try preprocessing.log_target=auto, which trains on the "
+            "logarithm of such a target."
+        )
+
+
+def _estimate_skewness(histogram: Histogram) -> float:
+    """Return the third standardised moment of values at the middles of their bins."""
+    edges, rows = np.asarray(histogram.edges), np.asarray(histogram.counts)
+    middles = (edges[:-1] + edges[1:]) / 2
+    centred = middles - np.average(middles, weights=rows)
+    variance = float(np.average(centred**2, weights=rows))
+    return float(np.average(centred**3, weights=rows)) / variance**1.5 if variance else 0.0
 
 
 def _missing(facts: Facts) -> Iterator[str]:
