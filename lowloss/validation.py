@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +18,8 @@ from lowloss.tables.cells import show_value
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
 
+JSON_NAMES = {"None": "null", "dictionary": "object", "tuple": "list"}
+"""What pydantic names as Python does."""
 MAX_LISTED = 20
 """How many of the names that exist an error lists."""
 
@@ -79,7 +81,9 @@ def find_fault(
     if model is not None:
         path, models = _walk(path, [model], is_unknown=error["type"] == "extra_forbidden")
         names = [name for inner in models for name in inner.model_fields]
-    field = ".".join(part for part in (field, *map(str, path)) if part is not None) or None
+    inner = error.get("ctx", {}).get("field")
+    parts = (field, *map(str, path), inner)
+    field = ".".join(part for part in parts if part is not None) or None
     value = error.get("input")
     if "fixed" in error["loc"] and isinstance(value, list):
         detail = f"{show_value(value)} is a list, where one value, choices or a range stand"
@@ -145,15 +149,18 @@ def _describe(error: Mapping[str, Any], field: str | None, names: Iterable[str])
                 'give a fixed value or {"choices": […]}',
             )
         case "model_attributes_type" | "model_type" if field is None:
+            # Text is what came without the header.
+            header = ", with the header Content-Type: application/json"
             return Fault(
                 InvalidRequest,
                 None,
                 "the body is not a JSON object",
-                "send an object, with the header Content-Type: application/json",
+                f"send an object{header if isinstance(value, str | bytes) else ''}",
             )
         case _ if (match := re.fullmatch(r"\w+ (should .*)", message, re.DOTALL)) is not None:
-            advice = re.sub(r" or instance of \w+", "", match[1])
-            advice = advice.replace("None", "null").replace("dictionary", "object")
+            advice = re.sub(r" or (instance of \w+|object to extract fields from)", "", match[1])
+            for python, json_name in JSON_NAMES.items():
+                advice = advice.replace(python, json_name)
             return Fault(
                 InvalidRequest, field, f"{show_value(value)} is not accepted", f"it {advice}"
             )
@@ -172,7 +179,7 @@ def _walk(
 ) -> tuple[Location, list[type[BaseModel]]]:
     """Return an error's path without the tags of unions, and the models whose field it ends at."""
     path: list[str | int] = []
-    current = models
+    current, is_mapping = models, False
     for position, part in enumerate(location):
         if is_unknown and position == len(location) - 1:
             return (*path, part), current
@@ -183,7 +190,15 @@ def _walk(
         if fields:
             path.append(part)
             current = [model for field in fields for model in _find_models(field.annotation)]
+        elif is_mapping:
+            path.append(part)
+        is_mapping = any(_holds_mapping(field.annotation) for field in fields)
     return tuple(path), current
+
+
+def _holds_mapping(annotation: Any) -> bool:
+    """Return whether a field may hold an object of any names."""
+    return get_origin(annotation) is dict or any(map(_holds_mapping, get_args(annotation)))
 
 
 def _find_models(annotation: Any) -> Iterator[type[BaseModel]]:

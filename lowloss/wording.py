@@ -67,9 +67,12 @@ def format_short(value: float | None, *, digits: int = 3) -> str:
     return format_number(None if value is None else float(f"{value:.{digits}g}"))
 
 
-def format_rough(value: float | None) -> str:
-    """Format a number with two digits: a standard error is not known better; a dash for None."""
-    return format_short(value, digits=2)
+def format_rough(value: float | None, name: str = "") -> str:
+    """Format a number with two digits: a standard error is not known better; a dash for None.
+
+    That of a MAPE is in percent, as the MAPE is.
+    """
+    return format_metric(value, name) if _is_mape(name) else format_short(value, digits=2)
 
 
 def format_measured(value: float, error: float) -> str:
@@ -80,13 +83,23 @@ def format_measured(value: float, error: float) -> str:
     return f"{_format_places(value, places)} ± {_format_places(error, places)}"
 
 
+def format_metric(value: float | None, name: str) -> str:
+    """Format a metric by its name, with `val_` or without: a MAPE is in percent, with a decimal."""
+    if value is None or not _is_mape(name):
+        return format_number(value)
+    percent = 100 * value
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    return f"{percent:,.1f} %" if percent < 9999.5 else f"{format_number(percent)} %"
+
+
 def format_metric_cells(values: Sequence[float | None], name: str = "") -> list[str]:
     """Format values of one metric that stand side by side: four digits of the largest.
 
-    The smallest, unless it is nothing beside that, has two of its own; a MAPE is in percent.
+    The smallest, unless it is nothing beside that, has two of its own.
     """
-    if name == "mape":
-        return [DASH if v is None else format_percent(v, is_precise=True) for v in values]
+    if _is_mape(name):
+        return [format_metric(value, name) for value in values]
     sizes = [abs(value) for value in values if value is not None and math.isfinite(value)]
     largest = max(sizes, default=0.0)
     # A value alone stands beside none.
@@ -95,6 +108,10 @@ def format_metric_cells(values: Sequence[float | None], name: str = "") -> list[
     smallest = min(size for size in sizes if size >= 1e-4 * largest)
     places = max(3 - math.floor(math.log10(largest)), 1 - math.floor(math.log10(smallest)), 0)
     return [DASH if value is None else _format_places(value, places) for value in values]
+
+
+def _is_mape(name: str) -> bool:
+    return name.removeprefix("val_") == "mape"
 
 
 def _format_places(value: float, places: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,13 +15,15 @@ from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, DatasetId
 from lowloss.cli.parsing import refuse_options, with_parse_options
 from lowloss.cli.queries import run_query
-from lowloss.cli.rendering.lists import show_datasets, show_profile
+from lowloss.cli.rendering.lists import show_datasets, show_kinds, show_profile
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 from lowloss.results import Dataset, TableFormat
 from lowloss.wording import list_first
 
 SHOWN_NAMES = 5
+MAX_COLUMNS = 50
+"""An upload shows no more columns than this one by one."""
 
 app = typer.Typer(cls=PlainErrors, help="Uploaded tables.")
 
@@ -57,7 +60,7 @@ def add_dataset(
             dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
         else:
             dataset = client.upload(run_query(str(sql), str(database)), name=name or "query")
-    _show_dataset(dataset, as_json=as_json)
+    _show_dataset(dataset, as_json=as_json, max_columns=MAX_COLUMNS)
 
 
 def _check_source(sources: dict[str, Path | str | None], database: str | None) -> None:
@@ -95,7 +98,8 @@ def reread_dataset(
     ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False, *, options: dict[str, Any]
 ) -> None:
     """Read a dataset's bytes with other options, as a dataset of its own."""
-    _show_dataset(ctx.obj.reread(dataset_id, **options), as_json=as_json)
+    dataset = ctx.obj.reread(dataset_id, **options)
+    _show_dataset(dataset, as_json=as_json, max_columns=MAX_COLUMNS)
 
 
 @app.command("delete")
@@ -105,12 +109,16 @@ def delete_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = 
     typer.echo(json.dumps({"deleted": dataset_id}) if as_json else f"{dataset_id} deleted")
 
 
-def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
+def _show_dataset(dataset: Dataset, *, as_json: bool, max_columns: float = math.inf) -> None:
     if as_json:
         print_json(dataset)
         return
     out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns")
     if len(dataset.names) > 1:
         out.print(f"the same bytes were uploaded as {list_first(dataset.names, SHOWN_NAMES, repr)}")
-    show_profile(dataset, out)
+    if len(dataset.profile) <= max_columns:
+        show_profile(dataset, out)
+    else:
+        show_kinds(dataset, out)
+        out.print(f"lowloss datasets show {dataset.id} lists them")
     print_warnings(dataset.warnings)

@@ -10,9 +10,25 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from lowloss.errors import LowlossError, Problem, ServerUnreachable, WaitTimeout
+from lowloss.errors import (
+    DatasetNotFound,
+    JobNotFound,
+    LowlossError,
+    Problem,
+    ProjectNotFound,
+    ServerUnreachable,
+    UnknownDataset,
+    WaitTimeout,
+)
 
 FAILED, REFUSED, UNREACHABLE, SERVER_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
+LISTS: dict[type[LowlossError], str] = {
+    DatasetNotFound: "lowloss datasets list",
+    JobNotFound: "lowloss jobs",
+    ProjectNotFound: "lowloss projects list",
+    UnknownDataset: "lowloss datasets list",
+}
+"""The command that lists what there is, where the server names its route."""
 MAX_FAULTS = 10
 """So many further faults of a request are printed."""
 
@@ -40,7 +56,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except LowlossError as error:
-        raise _print_and_exit(str(error), exit_code(error), _list_others(error)) from error
+        raise _print_and_exit(_describe(error), exit_code(error), _list_others(error)) from error
     except TyperException as error:
         ctx = getattr(error, "ctx", None)
         hint = f" ({ctx.command_path} --help)" if ctx else ""
@@ -52,6 +68,14 @@ def plain_errors() -> Iterator[None]:
         raise _print_and_exit(f"{error.filename or ''}: {error.strerror}", REFUSED) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(INTERRUPTED) from error
+
+
+def _describe(error: LowlossError) -> str:
+    """Return what is wrong; what helps is a command."""
+    command = LISTS.get(type(error))
+    if command is None or not isinstance(error, Problem):
+        return str(error)
+    return str(Problem(error.detail, field=error.field, fix=f"{command} shows what there is"))
 
 
 def _list_others(error: LowlossError) -> list[str]:

@@ -19,7 +19,9 @@ from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, one_or_several, read_object, set_fields
 from lowloss.client.client import Client
 from lowloss.results import NOT_A_FEATURE, Job, JobKind, JobSort, JobState
-from lowloss.results.notes import describe_notes, describe_stage
+from lowloss.results.notes import describe_notes, describe_stage, describe_times
+
+ENDED_BADLY = {JobState.failed, JobState.cancelled}
 
 app = typer.Typer(cls=PlainErrors)
 
@@ -79,6 +81,8 @@ def _show_submitted(client: Client, job: Job, *, watch: bool, as_json: bool) -> 
     for column in job.outcome.excluded:
         typer.echo(f"left out: {column.column!r}, {column.reason}", err=True)
     print_warnings(job.outcome.warnings)
+    if not as_json and (times := describe_times(job)) is not None:
+        typer.echo(times, err=True)
     if watch:
         _watch(client, job.id, as_json=as_json)
     elif as_json:
@@ -89,7 +93,7 @@ def _show_submitted(client: Client, job: Job, *, watch: bool, as_json: bool) -> 
 
 @app.command()
 def status(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """Show how a job stands."""
+    """Show how a job stands; exit code 1 where it failed or was cancelled."""
     job: Job = ctx.obj.job(job_id)
     if as_json:
         print_json(job)
@@ -99,6 +103,8 @@ def status(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
         out.print(f"{job.id} {describe_stage(job)}  {render.describe_progress(job)}")
         for note in describe_notes(job):
             out.print(note, soft_wrap=True)
+    if job.state in ENDED_BADLY:
+        raise typer.Exit(FAILED)
 
 
 @app.command()

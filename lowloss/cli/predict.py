@@ -74,7 +74,7 @@ def _predict_locally(path: Path, rows: Path, options: dict[str, Any]) -> Predict
         ) from error
     table = read_rows(rows, model.signature, options)
     predictions = model.predict(cells_from_columns(model.signature, table.to_columns()))
-    return predictions.with_warnings(table.warnings)
+    return predictions.with_warnings(model.signature.select_warnings(table.warnings))
 
 
 def _run_keras(

@@ -15,7 +15,7 @@ from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering.lists import show_trials
 from lowloss.errors import LowlossError
 from lowloss.results import Job, JobKind
-from lowloss.wording import format_number
+from lowloss.wording import format_metric
 
 app = typer.Typer(cls=PlainErrors)
 
@@ -49,7 +49,7 @@ def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     if job.outcome.test_metrics:
         render.show_scores(job, out)
     else:
-        metrics = "  ".join(f"{k} {format_number(v)}" for k, v in job.best.metrics.items())
+        metrics = "  ".join(f"{k} {format_metric(v, k)}" for k, v in job.best.metrics.items())
         out.print(f"validation: {metrics}")
     render.show_insights(job, out)
 

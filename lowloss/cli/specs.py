@@ -14,7 +14,10 @@ from lowloss.cli.output import print_warnings
 from lowloss.cli.parsing import refuse_options
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
-from lowloss.wording import counted, make_printable
+from lowloss.wording import make_printable
+
+ID_PREFIX = "ds_"
+"""How the id of a dataset begins."""
 
 
 def find_dataset(
@@ -28,7 +31,7 @@ def find_dataset(
     """Return the id of a dataset; upload a file or a built-in table first.
 
     The warnings of an upload are printed, a line each, on standard error, but for `silent_codes`.
-    Those of a table that was uploaded before are only counted.
+    Of a table that was uploaded before a line says that it has some. Raise InvalidRequest.
     """
     if builtin is not None:
         if dataset is not None:
@@ -45,15 +48,24 @@ def find_dataset(
         if not upload.was_there:
             print_warnings(warnings)
         elif warnings:
-            _remind_of_warnings(dataset, upload.dataset.id, len(warnings))
+            _remind_of_warnings(dataset, upload.dataset.id)
         return upload.dataset.id
+    if dataset is not None and not dataset.startswith(ID_PREFIX):
+        what = "is no file" if Path(dataset).exists() else "is not there"
+        raise InvalidRequest(
+            f"the file {dataset!r} {what}",
+            field="DATASET",
+            fix=f"give a table's file, or the id of a dataset, which begins with {ID_PREFIX}: "
+            "lowloss datasets list shows them",
+        )
     refuse_options(options, f"{dataset!r} is parsed already")
     return dataset
 
 
-def _remind_of_warnings(file: str, dataset_id: str, count: int) -> None:
-    text = f"{file} was uploaded before, with {counted(count, 'warning')}"
-    typer.echo(make_printable(f"{text} (lowloss datasets show {dataset_id})"), err=True)
+def _remind_of_warnings(file: str, dataset_id: str) -> None:
+    """Say where the warnings of a table are; they are more than those that a job is silent of."""
+    text = f"{file} was uploaded before: lowloss datasets show {dataset_id} has its warnings"
+    typer.echo(make_printable(text), err=True)
 
 
 def one_or_several(targets: Sequence[str] | None) -> str | list[str] | None:

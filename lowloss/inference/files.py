@@ -50,4 +50,4 @@ def plain_rows(
     with tempfile.TemporaryDirectory(prefix="lowloss-") as folder:
         plain = Path(folder) / "rows.csv"
         pl.DataFrame(texts).write_csv(plain)
-        yield plain, table.warnings
+        yield plain, signature.select_warnings(table.warnings)

@@ -121,10 +121,12 @@ def _check_mapping(row: object, position: int, signature: Signature) -> Mapping[
     if isinstance(row, Mapping):
         return row
     lists = "" if signature.matrix_columns is None else ", or every row as a list"
+    names = [f'"{name}": …' for name in signature.columns[:MAX_SUGGESTED]]
+    cells = ", ".join([*names, "…"] if len(signature.columns) > MAX_SUGGESTED else names)
     raise RowsInvalid(
         f"row {show_value(row)} has no named values",
         field=f"rows[{position}]",
-        fix=f'give every row as {{"{signature.columns[0]}": …}}{lists}',
+        fix=f"give every row as {{{cells}}}{lists}",
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lowloss.results import Reading
+from lowloss.results import Reading, TableWarning
 from lowloss.spec import Task
 
 METADATA_KEY = "lowloss"
@@ -59,6 +60,11 @@ class Signature(BaseModel):
     def readings(self) -> dict[str, Reading]:
         """How the texts of columns were read at training, by name."""
         return {c.column: c.reading for c in self.inputs if c.reading is not None}
+
+    def select_warnings(self, warnings: Iterable[TableWarning]) -> tuple[TableWarning, ...]:
+        """Return a table's warnings without those of columns that the model does not see."""
+        seen = {None, *self.columns}
+        return tuple(warning for warning in warnings if warning.column in seen)
 
     @property
     def positions(self) -> tuple[int, ...]:

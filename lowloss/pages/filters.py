@@ -21,6 +21,7 @@ from lowloss.results.notes import describe_trial_end
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": wording.format_number,
     "rough": wording.format_rough,
+    "metric": wording.format_metric,
     "metric_cells": wording.format_metric_cells,
     "measured": wording.format_measured,
     "seconds": wording.format_seconds,

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from lowloss.results import Job, JobState, Requested, Trial
 from lowloss.spec import Needs
-from lowloss.wording import capitalize, counted, format_bytes, in_words, list_first
+from lowloss.wording import (
+    capitalize,
+    counted,
+    format_bytes,
+    format_duration,
+    in_words,
+    list_first,
+)
 
 NO_WORKER = "no worker is running: start one with `lowloss worker`"
 MAX_NAMES = 3
@@ -73,6 +80,18 @@ def describe_title(job: Job) -> str:
 def describe_stage(job: Job) -> str:
     """Return a job's state, and of one that runs its phase."""
     return f"{job.state} ({job.phase})" if job.phase else str(job.state)
+
+
+def describe_times(job: Job) -> str | None:
+    """Return how long a search may take, by its budget; None where it has no bound."""
+    budget = job.search.budget
+    if budget.max_seconds is None:
+        return None
+    search = f"time: up to {format_duration(budget.max_seconds)} (budget.max_seconds)"
+    if not budget.diagnosis_seconds:
+        return f"{search}, and some seconds for its files"
+    diagnosis = f"about {format_duration(budget.diagnosis_seconds)} (budget.diagnosis_seconds)"
+    return f"{search}, then {diagnosis} for its diagnosis, and some seconds for its files"
 
 
 def describe_trial_end(trial: Trial) -> str:

@@ -152,18 +152,23 @@ class Validation(Spec):
                 "folds_do_not_fit",
                 f"strategy {self.strategy} takes no folds",
                 fix="use kfold or repeated, or leave folds out",
+                field="folds",
             )
         if needs_folds and self.folds is None:
             raise wrong_value(
                 "folds_missing",
                 f"strategy {self.strategy} needs folds",
                 fix="give a number from 2 to 20",
+                field="folds",
             )
         needs_column = self.strategy in {"grouped", "ordered"}
         if needs_column != (self.column is not None):
             verb, fix = ("needs a", "name it") if needs_column else ("uses no", "leave it out")
             raise wrong_value(
-                "column_does_not_fit", f"strategy {self.strategy} {verb} column", fix=fix
+                "column_does_not_fit",
+                f"strategy {self.strategy} {verb} column",
+                fix=fix,
+                field="column",
             )
         return self
 
@@ -185,6 +190,7 @@ class Validation(Spec):
                 "no_training_rows",
                 f"fraction and test_fraction add up to {total}, which leaves no training rows",
                 fix="lower one of them",
+                field="fraction",
             )
         return self
 
@@ -262,6 +268,7 @@ class Final(Spec):
                 "refit_missing",
                 "use_test_rows trains the networks of a refit once more, and refit is false",
                 fix="set refit to true, or use_test_rows to false",
+                field="use_test_rows",
             )
         return self
 
@@ -338,6 +345,7 @@ class JobSpec(Spec):
                 "pruning_missing",
                 "hyperband is a way of pruning",
                 fix="leave pruning out, or name one",
+                field="pruning",
             )
         return self
 

@@ -32,5 +32,6 @@ class Needs(Spec):
                 "actors_without_ray",
                 "only a Ray cluster has actors",
                 fix='set executor to "ray", or leave actors out',
+                field="actors",
             )
         return self

@@ -14,9 +14,15 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def wrong_value(kind: LiteralString, detail: str, *, fix: str) -> PydanticCustomError:
-    """Build the error of a validator: what is wrong, and what to do about it."""
-    return PydanticCustomError(kind, "{detail}: {fix}", {"detail": detail, "fix": fix})
+def wrong_value(
+    kind: LiteralString, detail: str, *, fix: str, field: str | None = None
+) -> PydanticCustomError:
+    """Build the error of a validator: what is wrong, and what to do about it.
+
+    `field` is the wrong one of the model whose validator it is.
+    """
+    context = {"detail": detail, "fix": fix} | ({} if field is None else {"field": field})
+    return PydanticCustomError(kind, "{detail}: {fix}", context)
 
 
 def _check_storable(value: str) -> str:

@@ -180,6 +180,7 @@ class Recipe(Spec):
                 "smoothing_does_not_fit",
                 f"{self.loss} smooths no labels",
                 fix=f"leave label_smoothing out, or use one of {', '.join(names)}",
+                field="label_smoothing",
             )
         return self
 
@@ -190,6 +191,7 @@ class Recipe(Spec):
                 "selection_does_not_fit",
                 "inputs are not selected among missing numbers",
                 fix="set missing to mean, or leave select_features out",
+                field="select_features",
             )
         return self
 
@@ -201,6 +203,7 @@ class Recipe(Spec):
                 "plateau_does_not_fit",
                 "a learning rate falls by a schedule or by ReduceLROnPlateau, not by both",
                 fix="leave reduce_lr_on_plateau or the optimizer's schedule and decay out",
+                field="reduce_lr_on_plateau",
             )
         return self
 

@@ -111,6 +111,7 @@ class RecipeOptimizer(Spec):
                 "momentum_does_not_fit",
                 f"{self.name} takes no momentum",
                 fix="leave it out, or use sgd",
+                field="momentum",
             )
         return self
 
@@ -128,12 +129,14 @@ class RecipeOptimizer(Spec):
                 "clips_do_not_fit",
                 "Keras takes one of clip_norm, clipnorm and clipvalue",
                 fix="leave the others out",
+                field="clip_norm",
             )
         if self.decay is not None and self.schedule != "constant":
             raise wrong_value(
                 "decay_does_not_fit",
                 f"the learning rate falls by decay and by the schedule {self.schedule}",
                 fix="leave one of them out",
+                field="decay",
             )
         return self
 

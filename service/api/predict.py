@@ -40,6 +40,8 @@ from service.tables.parse import Bounds, parse_rows
 
 router = APIRouter(tags=["predictions"])
 
+BODY_FIX = 'send {"rows": […]} or {"columns": {…}}'
+
 
 class RowsToPredict(BaseModel):
     """Raw rows: either `rows`, or `columns` with a list of values each.
@@ -160,7 +162,8 @@ def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOption
             problem.detail, field="rows", fix="send the file in parts, each with the header"
         ) from problem
     cells = cells_from_columns(model.signature, columns)
-    predictions = model.predict(cells, job_id=job_id).with_warnings(warnings)
+    predictions = model.predict(cells, job_id=job_id)
+    predictions = predictions.with_warnings(model.signature.select_warnings(warnings))
     return Response(predictions.model_dump_json(), media_type="application/json")
 
 
@@ -177,6 +180,8 @@ def parse_body(body: bytes) -> RowsToPredict:
         content = from_json(body, cache_strings="none")
     except ValueError as error:
         raise InvalidJson(f"the body is not JSON: {error}", fix="send JSON in UTF-8") from error
+    if not isinstance(content, dict):
+        raise InvalidRequest("the body is not a JSON object", fix=BODY_FIX)
     rows_to_predict = validate(RowsToPredict, content)
     if (rows_to_predict.rows is None) == (rows_to_predict.columns is None):
         raise InvalidRequest(
@@ -184,7 +189,7 @@ def parse_body(body: bytes) -> RowsToPredict:
             if rows_to_predict.rows is None
             else "the body has both rows and columns",
             field="rows",
-            fix='send {"rows": […]} or {"columns": {…}}',
+            fix=BODY_FIX,
         )
     return rows_to_predict
 

@@ -179,7 +179,7 @@ def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
         yield Row(f"test {in_words(name)}", tuple(cells))
     for score, group in _group_by_score(jobs).items():
         best = [job.best.score if job.best and job in group else None for job in jobs]
-        yield Row(f"best {score}", tuple(format_metric_cells(best)))
+        yield Row(f"best {score}", tuple(format_metric_cells(best, group[0].search.objective)))
     if any(job.outcome.all_rows_refit for job in jobs):
         refits = tuple(_describe_refit(job) for job in jobs)
         yield Row("trained on the test rows, after their score", refits)

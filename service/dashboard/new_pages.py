@@ -203,7 +203,7 @@ def show_new_diagnosis(
         others=None if copied is None else _dump_others(copied),
         not_a_feature=NOT_A_FEATURE,
         recipe=json.dumps(recipe, indent=2),
-        fit=_fit_output(choice),
+        fit=_fit_output(choice, deps.settings.limits.max_classes),
         activations=list(ACTIVATIONS),
         losses=list(LOSSES),
         optimizers=list(OPTIMIZERS),
@@ -216,13 +216,14 @@ def _dump_others(copied: DiagnosisSpec) -> str:
     return copied.model_dump_json(exclude={"dataset", "target", "recipe"}, exclude_defaults=True)
 
 
-def _fit_output(choice: Choice) -> str | None:
+def _fit_output(choice: Choice, max_classes: int) -> str | None:
     """Return what fits the target, as JSON: the output layer of a recipe, and its loss."""
     if choice.dataset is None or choice.target is None:
         return None
     spec = JobSpec(dataset=choice.dataset.id, target=choice.target.name)
     try:
-        task = decide_task(spec, choice.target, choice.dataset.warnings)
+        warnings = choice.dataset.warnings
+        task = decide_task(spec, choice.target, warnings, max_classes=max_classes)
     except Problem:
         return None
     units, activation, loss = fitting_output(task, choice.target.distinct)

@@ -18,12 +18,21 @@ from lowloss.wording import counted, format_bytes, format_duration
 from service.machine import MIN_FREE_BYTES, UPLOAD_PREFIX, WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
 from service.settings import Settings
 from service.store.database import Database, complete_url
-from service.store.facts import DatabaseFacts, count_live_workers, count_objects, read_facts
-from service.store.objects import ObjectStoreAway, probe_store
+from service.store.facts import (
+    DatabaseFacts,
+    StoredObjects,
+    count_live_workers,
+    count_objects,
+    list_newest_objects,
+    read_facts,
+)
+from service.store.objects import LibraryMissing, ObjectStoreAway, has_part, probe_store
 from service.store.space import Space
 
 LOW_FREE_BYTES = 16 * MIN_FREE_BYTES
 """Room on a disk that one large table could use up."""
+MAX_BLOBS = 50
+"""So many of the newest blobs are looked for in their object store, by two requests each."""
 MAX_CLOCK_SECONDS = 5.0
 """Clocks that differ by less do not matter: leases last 30 s."""
 
@@ -82,7 +91,7 @@ def _check_database(settings: Settings) -> Iterator[Check]:
         yield _check_schema(facts)
         if facts.has_schema:
             yield _check_workers(count_live_workers(database))
-            yield _check_blobs(*count_objects(database))
+            yield _check_blobs(database, settings.blob_store)
     except LowlossError as error:
         yield Check("database", Verdict.wrong, str(error), "start it, or make it reachable")
     finally:
@@ -133,11 +142,34 @@ def _check_workers(alive: int) -> Check:
     return Check("workers", Verdict.warning, state, fix)
 
 
-def _check_blobs(count: int, size_bytes: int) -> Check:
+def _check_blobs(database: Database, store: str | None) -> Check:
+    """Look whether the objects of the newest blobs are there: their first parts and their last."""
+    count, size_bytes = count_objects(database)
     if not count:
         return Check("blobs", Verdict.ok, "all in the database")
     detail = f"{counted(count, 'blob')} of {format_bytes(size_bytes)} in an object store"
+    newest = list_newest_objects(database, limit=MAX_BLOBS)
+    try:
+        lost = [blob.objects_url for blob in newest if not _has_ends(blob)]
+    except ObjectStoreAway as error:
+        return Check("blobs", Verdict.wrong, f"{detail}: {error.detail}", error.fix)
+    except LibraryMissing as error:
+        return Check("blobs", Verdict.wrong, f"{detail}: {error}")
+    if lost:
+        detail += f"; {len(lost)} of the {len(newest)} newest lack objects, such as {lost[0]}"
+        fix = "restore them from the bucket's versions or a copy, or upload the same tables again"
+        return Check("blobs", Verdict.wrong, detail, fix)
+    if store is None:
+        detail += ", which server and workers need, though LOWLOSS_BLOB_STORE is not set"
     return Check("blobs", Verdict.ok, detail)
+
+
+def _has_ends(blob: StoredObjects) -> bool:
+    """Return whether the first part of a blob is there, and the last that was written."""
+    return all(
+        has_part(blob.objects_url, number, blob.size_bytes, is_probe=True)
+        for number in {0, blob.stored_parts - 1}
+    )
 
 
 def _check_object_store(store: str) -> Check:

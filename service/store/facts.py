@@ -27,6 +27,15 @@ class DatabaseFacts:
     space: Space
 
 
+@dataclass(frozen=True)
+class StoredObjects:
+    """A blob in an object store, of which the first `stored_parts` are written."""
+
+    objects_url: str
+    size_bytes: int
+    stored_parts: int
+
+
 def read_facts(database: Database) -> DatabaseFacts:
     """Ask a database of itself, without changing it; raise NotReady where it does not respond."""
     is_sqlite = database.is_sqlite
@@ -57,3 +66,24 @@ def count_objects(database: Database) -> tuple[int, int]:
         sums = select(func.count(), func.sum(BlobRow.size_bytes)).where(in_objects)
         blobs, size_bytes = session.execute(sums).one()
     return blobs, int(size_bytes or 0)
+
+
+def has_objects(database: Database) -> bool:
+    """Return whether any blob is in an object store."""
+    with database.reading() as session:
+        row = session.scalar(
+            select(BlobRow.sha256).where(BlobRow.objects_url.is_not(None)).limit(1)
+        )
+    return row is not None
+
+
+def list_newest_objects(database: Database, *, limit: int) -> list[StoredObjects]:
+    """List where blobs in an object store are, those that were touched last first."""
+    columns = BlobRow.objects_url, BlobRow.size_bytes, BlobRow.stored_parts
+    is_stored = BlobRow.objects_url.is_not(None), BlobRow.stored_parts > 0
+    query = select(*columns).where(*is_stored).order_by(BlobRow.touched_at.desc()).limit(limit)
+    with database.reading() as session:
+        return [
+            StoredObjects(str(objects_url), size_bytes, parts)
+            for objects_url, size_bytes, parts in session.execute(query)
+        ]

@@ -10,6 +10,7 @@ Credentials, region and endpoint come from the environment (`AWS_ACCESS_KEY_ID`,
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -23,6 +24,8 @@ from lowloss.errors import LowlossError
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
+
+log = logging.getLogger(__name__)
 
 PART_BYTES = 4 * 1024**2
 """What one request writes or reads, and memory holds."""
@@ -73,10 +76,11 @@ def put_part(objects_url: str, number: int, data: bytes) -> None:
     _put(_part_url(objects_url, number), data)
 
 
-def has_part(objects_url: str, number: int, size_bytes: int) -> bool:
+def has_part(objects_url: str, number: int, size_bytes: int, *, is_probe: bool = False) -> bool:
     """Return whether a part of a blob is there, in its size; raise ObjectStoreAway.
 
-    Bytes of the same size that somebody else put there are not told from it.
+    Bytes of the same size that somebody else put there are not told from it. A probe is not tried
+    again.
     """
     url = _part_url(objects_url, number)
     bucket, key = _split(url)
@@ -84,7 +88,8 @@ def has_part(objects_url: str, number: int, size_bytes: int) -> bool:
         import obstore
 
         try:
-            meta = obstore.head(_open_bucket(bucket), key)
+            opened = _open_probe(bucket) if is_probe else _open_bucket(bucket)
+            meta = obstore.head(opened, key)
         except FileNotFoundError:
             return False
     return meta["size"] == min(PART_BYTES, size_bytes - number * PART_BYTES)
@@ -138,7 +143,7 @@ def probe_store(store_url: str) -> None:
         import obstore
 
         # A head has no body, and so no code that tells a bucket that is not there from a mark.
-        obstore.get(_open_bucket(bucket, seconds=PROBE_SECONDS, retries=0), key)
+        obstore.get(_open_probe(bucket), key)
 
 
 def _put(url: str, data: bytes) -> None:
@@ -186,7 +191,8 @@ def _translate_errors(url: str) -> Iterator[None]:
 
 
 def _explain(url: str, error: Exception) -> ObjectStoreAway:
-    """Return what is wrong with an object store, and what to do."""
+    """Return what is wrong with an object store, and what to do; log what the library says."""
+    log.warning("the object store, for %s: %s", url, error)
     bucket, key = _split(url)
     if _says_any(error, "NoSuchBucket"):
         return ObjectStoreAway(
@@ -197,22 +203,18 @@ def _explain(url: str, error: Exception) -> ObjectStoreAway:
             f"the bucket {bucket} lacks {key}, with which lowloss marks its place",
             fix="if all else is there, start `lowloss serve` once, which writes it",
         )
+    code = re.search(r"<Code>(\w+)</Code>", str(error))
+    said = f" ({code[1]})" if code else ""
     if _says_any(error, "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
         return ObjectStoreAway(
-            f"the object store refuses: {_describe(error)}",
+            f"the object store refuses what lowloss asks of the bucket {bucket}{said}",
             fix="check AWS_… and the rights to it",
         )
+    verb = "fails" if code else "does not answer"
     return ObjectStoreAway(
-        f"the object store does not answer, or refuses: {_describe(error)}",
-        fix="make it reachable, or set LOWLOSS_BLOB_STORE and AWS_…",
+        f"the object store of the bucket {bucket} {verb}{said}",
+        fix="make it reachable, or set LOWLOSS_BLOB_STORE and AWS_…; the log has what it says",
     )
-
-
-def _describe(error: Exception) -> str:
-    """Return what the library says in its first line, and the store's code in place of its XML."""
-    reason = str(error).partition("\n")[0].partition("<?xml")[0]
-    code = re.search(r"<Code>(\w+)</Code>", str(error))
-    return reason + code[1] if code else reason.strip(" -:")
 
 
 def _split(url: str) -> tuple[str, str]:
@@ -223,6 +225,10 @@ def _split(url: str) -> tuple[str, str]:
 
 def _part_url(objects_url: str, number: int) -> str:
     return f"{objects_url}/{number:06}"
+
+
+def _open_probe(bucket: str) -> S3Store:
+    return _open_bucket(bucket, seconds=PROBE_SECONDS, retries=0)
 
 
 @cache

@@ -36,6 +36,7 @@ from service.tables.check_target import (
     decide_task,
     drop_rare_classes,
     make_counts_warning,
+    make_identifier_warning,
 )
 from service.tables.decide import (
     count_selectable,
@@ -92,9 +93,11 @@ def check_table(
     """
     target = _find_target(spec, dataset)
     warnings: list[TableWarning] = []
-    task = decide_task(spec, target, dataset.warnings)
+    task = decide_task(spec, target, dataset.warnings, max_classes=limits.max_classes)
     if spec.task == "auto" and task is Task.regression and counts_up(target):
         warnings.append(make_counts_warning(target))
+    if task is Task.regression and target.kind is ColumnKind.identifier:
+        warnings.append(make_identifier_warning(target, dataset.rows))
     if not spec.objective.fits(task):
         raise ObjectiveDoesNotFitTask(
             f"{spec.objective} is not defined for {task}",
@@ -231,17 +234,26 @@ def _check_rows(rows: int, validation: Validation) -> None:
     test = max(1, round(rows * validation.test_fraction))
     validation_count = max(1, round(rows * validation.fraction))
     train = rows - test - validation_count
+    parts = f"{max(train, 0)} for training, {validation_count} for validation and {test} for test"
     if not validation.has_fraction:
         # The first ordered fold trains on one of fold_count + 1 blocks; any other fold trains on
         # the rows outside the largest fold.
         is_ordered = validation.strategy == "ordered"
-        validation_count, remainder = divmod(rows - test, validation.fold_count + is_ordered)
-        train = validation_count if is_ordered else rows - test - validation_count - (remainder > 0)
+        blocks = validation.fold_count + is_ordered
+        validation_count, remainder = divmod(rows - test, blocks)
+        sizes = [validation_count + 1, validation_count] if remainder else [validation_count]
+        listed = " or ".join(map(str, sizes))
+        if is_ordered:
+            train = validation_count
+            parts = f"{test} for test and {blocks} blocks of {listed}, the first of which trains"
+        else:
+            train = rows - test - sizes[0]
+            train_counts = " or ".join(str(rows - test - size) for size in sizes)
+            parts = f"{train_counts} for training, {listed} for validation and {test} for test"
     if train < MIN_TRAIN_ROWS or min(test, validation_count) < MIN_SPLIT_ROWS:
         raise TooFewRows(
-            f"{rows} rows with a target split into {max(train, 0)} for training, "
-            f"{validation_count} for validation and {test} for test; "
-            f"{MIN_TRAIN_ROWS}, {MIN_SPLIT_ROWS} and {MIN_SPLIT_ROWS} are needed",
+            f"{rows} rows with a target split into {parts}; {MIN_TRAIN_ROWS} for training, "
+            f"{MIN_SPLIT_ROWS} for validation and {MIN_SPLIT_ROWS} for test are needed",
             field="validation",
             fix="upload more rows, or change fraction, folds and test_fraction",
         )

@@ -19,7 +19,9 @@ TEXT_WARNINGS = frozenset({"mixed_cells", "leading_zeros"})
 """Warnings that say why a column with numbers is none of numbers."""
 
 
-def decide_task(spec: JobSpec, target: Column, warnings: tuple[TableWarning, ...]) -> Task:
+def decide_task(
+    spec: JobSpec, target: Column, warnings: tuple[TableWarning, ...], *, max_classes: int
+) -> Task:
     """Return the task of a target; raise TaskDoesNotFitTarget. `warnings` are the dataset's."""
     if target.kind is ColumnKind.date:
         raise TaskDoesNotFitTarget(
@@ -33,26 +35,41 @@ def decide_task(spec: JobSpec, target: Column, warnings: tuple[TableWarning, ...
     if spec.task == "auto":
         return _guess_task(target, is_text=is_text)
     if spec.task is Task.regression and is_text:
-        raise _make_text_problem(target, warnings)
+        raise _make_text_problem(target, warnings, max_classes)
     if spec.task is Task.binary and target.distinct != 2:
         raise TaskDoesNotFitTarget(
             f"{target.name!r} has {target.distinct} values; binary takes 2",
             field="task",
-            fix="use task multiclass, or auto",
+            fix=_suggest_task(target, max_classes, is_text=is_text),
         )
     return spec.task
 
 
-def _make_text_problem(target: Column, warnings: tuple[TableWarning, ...]) -> TaskDoesNotFitTarget:
+def _suggest_task(target: Column, max_classes: int, *, is_text: bool) -> str:
+    """Say which tasks take a target that has not two values."""
+    if not is_text:
+        is_quantity = target.distinct > max_classes or not target.is_integer
+        return f"use task {'regression' if is_quantity else 'regression or multiclass'}, or auto"
+    if target.distinct > max_classes:
+        return "name another column as the target, or merge its values into two"
+    return "use task multiclass, or auto"
+
+
+def _make_text_problem(
+    target: Column, warnings: tuple[TableWarning, ...], max_classes: int
+) -> TaskDoesNotFitTarget:
     """Return the problem of a regression of text; it names the cells that are no numbers."""
     for warning in warnings:
         if warning.column == target.name and warning.code in TEXT_WARNINGS:
             return TaskDoesNotFitTarget(warning.detail, field="task", fix=warning.fix)
+    fix = "name a column of numbers as the target"
+    if target.distinct <= max_classes:
+        fix += ", or use task multiclass to predict its texts"
     return TaskDoesNotFitTarget(
         f"{target.name!r} holds {target.distinct} texts such as {target.levels[0].value!r}, "
         "no numbers",
         field="task",
-        fix="name a column of numbers as the target, or use task multiclass to predict its texts",
+        fix=fix,
     )
 
 
@@ -85,6 +102,19 @@ def make_counts_warning(target: Column) -> TableWarning:
         f"{rarest.rows} {'row' if rarest.rows == 1 else 'rows'}: they are predicted as a quantity",
         fix="use task multiclass, with preprocessing.rare_classes=drop for classes of few rows, "
         "if they are classes",
+    )
+
+
+def make_identifier_warning(target: Column, rows: int) -> TableWarning:
+    """Say that a quantity is to be predicted which looks like the numbers of the rows."""
+    return TableWarning(
+        code="identifier_as_target",
+        column=target.name,
+        count=target.distinct,
+        example=target.levels[0].value if target.levels else None,
+        detail=f"{target.name!r} holds {target.distinct} distinct numbers in {rows} rows, which "
+        "seem to count the rows, or to name them: nothing else in the table tells an identifier",
+        fix="name another column as the target, unless they are a quantity",
     )
 
 
@@ -132,9 +162,7 @@ def check_classes(target: Column, validation: Validation | None, limits: Limits)
             f"{target.name!r} has {target.distinct} classes; this server allows "
             f"{limits.max_classes}",
             field="target",
-            fix="merge rare classes"
-            if target.min is None
-            else "merge rare classes, or use task regression: it is a quantity",
+            fix=_suggest_fewer_classes(target),
         )
     smallest = min(target.levels, key=lambda level: level.rows)
     if validation is not None and smallest.rows < _count_needed_rows(validation):
@@ -148,6 +176,14 @@ def check_classes(target: Column, validation: Validation | None, limits: Limits)
             fix="add rows of that class, merge it, or set preprocessing.rare_classes to drop",
         )
     return tuple(sorted((level.value for level in target.levels), key=_sort_key))
+
+
+def _suggest_fewer_classes(target: Column) -> str:
+    if target.min is not None:
+        return "merge rare classes, or use task regression: it is a quantity"
+    if target.kind in {ColumnKind.identifier, ColumnKind.text}:
+        return "name another column as the target: hardly any of its texts comes again"
+    return "merge rare classes"
 
 
 def _sort_key(label: str) -> tuple[int, float, str]:

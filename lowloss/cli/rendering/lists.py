@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from lowloss.results import Dataset, Histogram, Job, JobKind, Trial
 from lowloss.results.notes import describe_title, describe_trial_end
 from lowloss.spec import Objective, Task
-from lowloss.wording import DASH, format_number, in_words
+from lowloss.wording import DASH, format_metric, format_number, in_words
 
 BARS = "▁▂▃▄▅▆▇█"
 MAX_BARS = 10
@@ -130,7 +131,8 @@ def _format_best(job: Job) -> str:
     scores = [(objective.metric, job.best.score)]
     if objective is Objective.val_loss and "rmse" in job.best.metrics:
         scores.append(("rmse", job.best.metrics["rmse"]))
-    return "\n".join(_wrap(f"{in_words(name)} {format_number(score)}") for name, score in scores)
+    texts = [f"{in_words(name)} {format_metric(score, name)}" for name, score in scores]
+    return "\n".join(map(_wrap, texts))
 
 
 def _show_losses(tasks: set[Task], console: Console) -> None:
@@ -147,20 +149,20 @@ def show_trials(trials: Sequence[Trial], job: Job, console: Console) -> None:
     rmse = ("RMSE",) if has_rmse else ()
     columns = ("trial", "state", score, "±", *rmse, "epochs", "seconds", "reason")
     spare = ("seconds", "epochs", "±", "reason", "state")
-    rows = [_format_trial(trial, has_rmse=has_rmse) for trial in trials]
+    rows = [_format_trial(trial, job.search.objective, has_rmse=has_rmse) for trial in trials]
     print_table(rows, console, columns=columns, wrapped="reason", spare=spare)
     if has_loss:
         _show_losses({job.task}, console)
 
 
-def _format_trial(trial: Trial, *, has_rmse: bool) -> Sequence[str]:
+def _format_trial(trial: Trial, objective: Objective, *, has_rmse: bool) -> Sequence[str]:
     """Format the cells of a trial."""
     rmse = (format_number(trial.metrics.get("rmse")),) if has_rmse else ()
     return (
         str(trial.number),
         trial.state,
-        format_number(trial.score),
-        format_number(trial.score_error),
+        format_metric(trial.score, objective),
+        format_metric(trial.score_error, objective),
         *rmse,
         str(trial.epochs),
         format_number(trial.seconds),
@@ -200,6 +202,13 @@ def show_profile(dataset: Dataset, console: Console) -> None:
     columns = ("column", "kind", "missing", "distinct", "min", "max", "values")
     spare = ("values", "missing", "distinct")
     print_table(rows, console, columns=columns, wrapped="column", spare=spare)
+
+
+def show_kinds(dataset: Dataset, console: Console) -> None:
+    """Show how many columns of each kind a dataset has."""
+    counts = Counter(column.kind for column in dataset.profile)
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+    console.print(f"columns: {listed}", soft_wrap=True)
 
 
 def sparkline(histogram: Histogram | None) -> str:

@@ -25,7 +25,8 @@ from lowloss.results.notes import describe_notes
 from lowloss.wording import (
     counted,
     format_duration,
-    format_number,
+    format_metric,
+    format_metric_cells,
     format_percent,
     format_setting,
     in_words,
@@ -54,7 +55,7 @@ def describe_progress(job: Job) -> str:
         text = f"{format_duration(progress.seconds)} {relation} {format_duration(limit_s)}"
         return f"{text}  {trained} trained" if trained else text
     best = (
-        f"best {job.search.objective} {format_number(job.best.score)}"
+        f"best {job.search.objective} {format_metric(job.best.score, job.search.objective)}"
         if job.best
         else "no best yet"
     )
@@ -163,11 +164,9 @@ def score_table(job: Job) -> Table:
     baselines = job.outcome.baselines
     table = Table("metric", "lowloss", *(in_words(b.name) for b in baselines))
     for name in winner:
-        table.add_row(
-            in_words(name),
-            Text(format_number(winner[name]), style="bold"),
-            *(format_number(b.test_metrics.get(name)) for b in baselines),
-        )
+        values = [winner[name], *(baseline.test_metrics.get(name) for baseline in baselines)]
+        ours, *others = format_metric_cells(values, name)
+        table.add_row(in_words(name), Text(ours, style="bold"), *others)
     return table
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from pydantic import AfterValidator, BaseModel
 
 from lowloss.errors import InvalidRequest
-from lowloss.spec import Recipe, SearchSpace, wrong_value
+from lowloss.spec import JobSpec, Recipe, SearchSpace, wrong_value
 from lowloss.validation import suggest_field, suggest_name, validate
 
 
@@ -35,6 +35,39 @@ def test_an_object_that_is_text_is_refused_at_its_field() -> None:
 
     assert caught.value.field == "recipe.layers.0"
     assert caught.value.fix == "it should be a valid object"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "fix"),
+    [
+        ({"features": None}, "features", "it should be a valid object"),
+        ({"features": {"exclude": None}}, "features.exclude", "it should be a valid list"),
+        ({"validation": {"folds": 3}}, "validation.folds", "use kfold or repeated, or leave"),
+        ({"validation": {"strategy": "kfold"}}, "validation.folds", "give a number from 2"),
+        ({"validation": {"strategy": "grouped"}}, "validation.column", "name it"),
+        (
+            {"validation": {"fraction": 0.5, "test_fraction": 0.5}},
+            "validation.fraction",
+            "lower one of them",
+        ),
+        (
+            {"final": {"refit": False, "use_test_rows": True}},
+            "final.use_test_rows",
+            "set refit to true",
+        ),
+        ({"algorithm": "hyperband", "pruning": None}, "pruning", "leave pruning out"),
+        ({"needs": {"actors": 2}}, "needs.actors", "set executor"),
+    ],
+    ids=str,
+)
+def test_error_names_the_field_inside_that_is_wrong(
+    fields: dict[str, Any], field: str, fix: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate(JobSpec, {"dataset": "ds_1", "target": "y"} | fields)
+
+    assert caught.value.field == field
+    assert (caught.value.fix or "").startswith(fix)
 
 
 def test_list_of_values_of_a_hyperparameter_is_to_be_written_as_choices() -> None:

@@ -14,6 +14,7 @@ from lowloss.wording import (
     format_exact,
     format_loss,
     format_measured,
+    format_metric,
     format_metric_cells,
     format_option,
     format_percent,
@@ -88,6 +89,23 @@ def test_losses_have_four_digits(value: float | None, text: str) -> None:
 def test_shares_have_a_decimal_where_it_matters(share: float, text: str, precise: str) -> None:
     assert format_percent(share) == text
     assert format_percent(share, is_precise=True) == precise
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "\N{EN DASH}"),
+        (0.0002, "<0.1 %"),
+        (0.9996, "100.0 %"),
+        (1.0, "100.0 %"),
+        (4.964, "496.4 %"),
+        (1234.5, "123,450 %"),
+    ],
+)
+def test_mape_is_in_percent_wherever_it_stands(value: float | None, text: str) -> None:
+    assert format_metric(value, "mape") == format_metric(value, "val_mape") == text
+    assert format_metric_cells([value, 0.5], "mape") == [text, "50.0 %"]
+    assert format_rough(value, "val_mape") == text
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from lowloss.wording import (
     clipped,
     counted,
     format_duration,
-    format_number,
+    format_metric,
     format_percent,
     format_setting,
     in_words,
@@ -131,10 +131,11 @@ def _metrics(facts: Facts) -> list[str]:
     models = contenders(facts)
     units = f" in units of {_quote_name(facts.target.name)}" if not facts.labels else ""
     test_rows = [
-        (c.name, *(format_number(c.test.get(metric)) for metric in metrics)) for c in models
+        (c.name, *(format_metric(c.test.get(metric), metric) for metric in metrics)) for c in models
     ]
     intervals = [
-        f"- {in_words(metric)}: 95 % interval {format_number(low)} to {format_number(high)}"
+        f"- {in_words(metric)}: 95 % interval {format_metric(low, metric)} to "
+        f"{format_metric(high, metric)}"
         for metric, (low, high) in facts.test_intervals.items()
     ]
     return [

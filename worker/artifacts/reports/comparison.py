@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lowloss.results import Baseline
 from lowloss.spec import direction_of
-from lowloss.wording import counted, format_number, format_percent, in_words
+from lowloss.wording import counted, format_metric, format_percent, in_words
 from worker.artifacts.reports.facts import Facts
 
 
@@ -80,7 +80,7 @@ def verdict(facts: Facts) -> str | None:
     theirs, who, name = best.test_metrics[metric], in_words(best.name), in_words(metric)
     if ours == theirs:
         return f"The best baseline, {who}, is as good: it has the same {name}."
-    their_metric = f"{name} {format_number(theirs)}{_gap(ours, theirs)}"
+    their_metric = f"{name} {format_metric(theirs, metric)}{_gap(ours, theirs)}"
     is_better = direction_of(metric).is_better(ours, theirs)
     if interval_of_difference(facts, best) is None:
         order = "is better than" if is_better else "is worse than"

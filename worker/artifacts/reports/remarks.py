@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lowloss.results import Cause, Curve, DivergedRegion, Requested, TrialState
+import numpy as np
+
+from lowloss.results import Cause, Curve, DivergedRegion, Histogram, Requested, TrialState
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
     clipped,
     counted,
+    format_metric,
     format_number,
     format_percent,
+    format_rough,
     format_setting,
     in_words,
     list_first,
@@ -23,6 +27,7 @@ from worker.artifacts.reports.comparison import (
     is_within_noise,
 )
 from worker.artifacts.reports.facts import Facts
+from worker.data.target import SKEWED
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
@@ -63,6 +68,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         _last_epoch(facts),
         _edges(facts),
         _imbalance(facts),
+        _skewed_target(facts),
         _missing(facts),
         _few_rows(facts),
     )
@@ -81,7 +87,7 @@ def _baseline(facts: Facts) -> Iterator[str]:
     if best is None or ours is None:
         return
     theirs = best.test_metrics[metric]
-    pair = f"{format_number(theirs)} against {format_number(ours)}"
+    pair = f"{format_metric(theirs, metric)} against {format_metric(ours, metric)}"
     if not direction_of(metric).is_better(ours, theirs):
         is_in_doubt = is_within_noise(facts, best)
         advice = "Use it, or search longer or wider."
@@ -182,7 +188,7 @@ def _gain(facts: Facts) -> Iterator[str]:
     if len(set(gain.trials)) > 1:
         networks += f" of {counted(len(set(gain.trials)), 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
-    change = f"from {format_number(before)} to {format_number(after)}"
+    change = f"from {format_metric(before, metric)} to {format_metric(after, metric)}"
     if abs(after - before) <= SAME_SHARE * abs(before):
         verb = "hardly changes"
     else:
@@ -232,8 +238,9 @@ def _worse_on_test(facts: Facts) -> Iterator[str]:
     if is_clear and error_test > (1 + WORSE_SHARE) * error_seen:
         yield (
             f"The test result is much worse than the validation result: {in_words(metric)} "
-            f"{format_number(test)} against {format_number(seen)}. Many trials were ranked by the "
-            "validation rows, which favours the lucky; the test result is the one to expect."
+            f"{format_metric(test, metric)} against {format_metric(seen, metric)}. Many trials "
+            "were ranked by the validation rows, which favours the lucky; the test result is the "
+            "one to expect."
         )
 
 
@@ -345,6 +352,30 @@ def _imbalance(facts: Facts) -> Iterator[str]:
             f"{' and others' if len(few) > SHOWN else ''}. Look at balanced accuracy and at the "
             "confusion matrix, not at accuracy."
         )
+
+
+def _skewed_target(facts: Facts) -> Iterator[str]:
+    target, setting = facts.target, facts.job.search.preprocessing.log_target
+    if facts.job.task is not Task.regression or setting is not False:
+        return
+    if target.histogram is None or target.min is None or target.min < 0:
+        return
+    if (skew := _estimate_skewness(target.histogram)) > SKEWED:
+        yield (
+            f"{clipped(target.name)!r} has few values that are much larger than the others (its "
+            f"skewness is about {format_rough(skew)}), and the squared error is mostly theirs. If "
+            "errors in proportion matter, try preprocessing.log_target=auto, which trains on the "
+            "logarithm of such a target."
+        )
+
+
+def _estimate_skewness(histogram: Histogram) -> float:
+    """Return the third standardised moment of values at the middles of their bins."""
+    edges, rows = np.asarray(histogram.edges), np.asarray(histogram.counts)
+    middles = (edges[:-1] + edges[1:]) / 2
+    centred = middles - np.average(middles, weights=rows)
+    variance = float(np.average(centred**2, weights=rows))
+    return float(np.average(centred**3, weights=rows)) / variance**1.5 if variance else 0.0
 
 
 def _missing(facts: Facts) -> Iterator[str]:

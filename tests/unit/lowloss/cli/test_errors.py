@@ -12,16 +12,54 @@ from typer.testing import Result
 from lowloss import cli
 from lowloss.errors import (
     BestModelNotReady,
+    DatasetNotFound,
     InternalError,
     InvalidRequest,
     JobFailed,
+    JobNotFound,
     LowlossError,
+    Problem,
     ServerUnreachable,
     UnknownField,
     WaitTimeout,
 )
 from lowloss.problem_codes import PROBLEMS
+from lowloss.results import JobState
 from tests.builders.scripted_server import Server, a_job, a_json, a_refusal
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "line"),
+    [
+        (("download", "job_9"), JobNotFound.of("job_9"), "no job 'job_9' (lowloss jobs shows"),
+        (
+            ("datasets", "show", "ds_9"),
+            DatasetNotFound.of("ds_9"),
+            "no dataset 'ds_9' (lowloss datasets list shows",
+        ),
+    ],
+)
+def test_an_id_that_is_not_there_names_the_command_that_lists_them(
+    run: Callable[..., Result], arguments: tuple[str, ...], error: Problem, line: str
+) -> None:
+    done = run(*arguments, server=Server(a_refusal(error)))
+
+    assert f"error: there is {line} what there is)" in done.stderr
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [(state, int(state in {JobState.failed, JobState.cancelled})) for state in JobState],
+)
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_status_has_the_exit_code_of_the_job(
+    run: Callable[..., Result], state: JobState, code: int, options: tuple[str, ...]
+) -> None:
+    done = run("status", "job_1", *options, server=Server(a_json(a_job(state))))
+
+    assert done.exit_code == code
+    assert "job_1" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
         ({"epoch": 5}, "recipe.epoch", "did you mean 'epochs'?"),
         ({"layers": [{"unit": 5}]}, "recipe.layers.0.units", "add it"),
         ({"layers": [{"units": 5, "activations": "relu"}]}, "recipe.layers.0.activations", "acti"),
-        ({"optimizer": {"name": "adam", "momentum": 0.9}}, "recipe.optimizer", "use sgd"),
+        ({"optimizer": {"name": "adam", "momentum": 0.9}}, "recipe.optimizer.momentum", "sgd"),
         ({"epochs": -1}, "recipe.epochs", "greater than or equal to 0"),
         ({"loss": "dice"}, "recipe.loss", "be 'mean_squared_error'"),
         ({"front_layers": ["tanh"] * 21}, "recipe.front_layers", "at most 20 items"),
@@ -216,7 +216,7 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
             "recipe.front_layers.0.alfa",
             "did you mean 'alpha'?",
         ),
-        ({"label_smoothing": 0.1}, "recipe", "or use one of binary_crossentropy"),
+        ({"label_smoothing": 0.1}, "recipe.label_smoothing", "or use one of binary_crossentropy"),
         ({"noise": True}, "recipe.noise", ""),
     ],
 )

@@ -113,7 +113,11 @@ SUITABLE: dict[str, Any] = {"target": "y"}
         ),
         ({"search_space": {"dropout": 1.0}}, "invalid_request", "search_space.dropout"),
         ({"search_space": 3}, "invalid_request", "search_space"),
-        ({"validation": {"fraction": 0.6, "test_fraction": 0.6}}, "invalid_request", "validation"),
+        (
+            {"validation": {"fraction": 0.6, "test_fraction": 0.6}},
+            "invalid_request",
+            "validation.fraction",
+        ),
         ({"seed": -1}, "invalid_request", "seed"),
     ],
 )

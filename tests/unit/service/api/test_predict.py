@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -17,38 +16,15 @@ from lowloss.results import JobState, Predictions
 from service.app import create_app
 from service.resources.resources import Resources
 from service.settings import Limits, Settings
-from service.store.artifacts import NewArtifact, add_artifact
 from service.store.blobs import CHUNK_BYTES
 from service.store.database import Database
-from service.store.queue import finish_job
 from tests.builders.live_server import counted_statements
 from tests.builders.onnx_models import a_classifier, a_matrix_model, a_regression
-from tests.builders.store import a_blob, a_claim, a_job
+from tests.builders.predictions import a_finished_job, ask, ask_file
+from tests.builders.store import a_job
 from tests.unit.service.api.conftest import URL
 
 HOUSE = {"area": 50, "is_new": True, "sold on": "1970-01-11", "city": "Oslo"}
-
-
-def a_finished_job(
-    store: Database, content: bytes, name: str = "model.onnx", *, job_id: str | None = None
-) -> str:
-    """A job that succeeded, with `model.keras` and this artifact; answers its id."""
-    job_id = job_id or a_job(store)
-    fence = a_claim(store).fence
-    contents = {"model.keras": b"keras", name: content}
-    made = [
-        NewArtifact(each, "application/octet-stream", a_blob(store, data), len(data))
-        for each, data in contents.items()
-    ]
-    with store.transaction() as session:
-        for new in made:
-            add_artifact(session, fence, new)
-        finish_job(session, fence, state=JobState.succeeded)
-    return job_id
-
-
-def ask(client: TestClient, job_id: str, **body: Any) -> Any:
-    return client.post(f"/v1/jobs/{job_id}/predict", json=body)
 
 
 def test_regression_is_predicted_in_the_units_of_its_target(
@@ -96,130 +72,6 @@ def test_value_that_no_training_row_had_is_told(
     (warning,) = answer.json()["warnings"]
     assert (warning["code"], warning["column"]) == ("unseen_values", "city")
     assert (warning["count"], warning["rows"], warning["example"]) == (2, [2, 3], "Bergen")
-
-
-def ask_file(client: TestClient, job_id: str, data: bytes, **params: str) -> Any:
-    headers = {"content-type": "text/csv"}
-    return client.post(f"/v1/jobs/{job_id}/predict", content=data, headers=headers, params=params)
-
-
-@pytest.mark.parametrize(
-    ("data", "params"),
-    [
-        (b"area,is_new,sold on,city\n50,true,1970-01-11,Oslo\n,,,\n50,,,\n", {}),
-        ("area;is_new;sold on;city\n50,0;TRUE;11.01.1970;Oslo\n".encode("utf-16"), {}),
-        (b"area\tis_new\tsold on\tcity\n50 m\tTrue\t1/11/1970\tOslo\n", {}),
-        (b"x\narea^is_new^sold on^city\n50^true^1970-01-11^Oslo\n", {"delimiter": "^"}),
-        (gzip.compress(b"area,is_new,sold on,city\n50,true,1970-01-11,Oslo\n", mtime=0), {}),
-    ],
-)
-def test_file_itself_is_predicted(
-    client: TestClient, store: Database, data: bytes, params: dict[str, str]
-) -> None:
-    job_id = a_finished_job(store, a_regression())
-
-    answer = ask_file(client, job_id, data, **params)
-
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["predictions"][0] == 1210.0
-
-
-READINGS: dict[str, Any] = {
-    "area": {"kind": "number", "decimal": ",", "null_values": ["-999"]},
-    "column_2": {"kind": "date", "order": "mdy"},
-    "city": {"kind": "category", "null_values": ["-999"]},
-}
-
-
-def a_job_with_readings(client: TestClient, store: Database, **params: str) -> tuple[str, str]:
-    """A finished job whose model has readings; answers its id and its dataset's."""
-    rows = [f"{1 + i / 8:.3f};{i % 2};{i % 12 + 1}/{i % 28 + 1}/1970;x" for i in range(40)]
-    data = "\n".join(["area;is_new;sold on;city", *rows]).replace(".", ",").encode()
-    dataset = client.post("/v1/datasets", content=data, params={"decimal": ","} | params).json()
-    job = client.post("/v1/jobs", json={"dataset": dataset["id"], "target": "area"}).json()
-    return a_finished_job(store, a_regression(**READINGS), job_id=job["id"]), dataset["id"]
-
-
-@pytest.mark.parametrize("is_deleted", [False, True])
-def test_file_is_read_as_the_training_table_was(
-    client: TestClient, store: Database, is_deleted: bool
-) -> None:
-    job_id, dataset_id = a_job_with_readings(client, store)
-    if is_deleted:
-        assert client.delete(f"/v1/datasets/{dataset_id}").status_code == 204
-
-    # On its own, 1/11 would be in November, and 50,000 fifty thousand.
-    answer = ask_file(
-        client, job_id, b"area;is_new;sold on;city\n50,000;1;1/11/1970;Oslo\noops;1;1/11/1970;\n"
-    ).json()
-
-    assert answer["predictions"][0] == 1210.0
-    assert [warning["code"] for warning in answer["warnings"]] == ["unreadable_cells"]
-
-
-def test_null_values_of_training_are_missing_in_files_and_in_json(
-    client: TestClient, store: Database
-) -> None:
-    job_id, _ = a_job_with_readings(client, store)
-    known = {"is_new": True, "sold on": "1970-01-11"}
-
-    from_file = ask_file(
-        client, job_id, b"area;is_new;sold on;city\n-999;1;1/11/1970;Oslo\n50;1;1/11/1970;-999\n"
-    ).json()
-    from_json = ask(
-        client,
-        job_id,
-        rows=[
-            known | {"area": -999, "city": "Oslo"},
-            known | {"area": "-999", "city": "Oslo"},
-            known | {"area": 50, "city": "-999"},
-        ],
-    ).json()
-
-    # A missing area answers nothing, a missing city has a price of its own.
-    assert from_file["predictions"] == [None, 217.0]
-    assert from_json["predictions"] == [None, None, 217.0]
-
-
-def test_each_row_of_a_file_keeps_its_place(client: TestClient, store: Database) -> None:
-    job_id, _ = a_job_with_readings(client, store)
-    row = b"50;1;1/11/1970;Oslo\n"
-    rows = [b";;;\n", row, b";;;\n", row, b"mean;1;1/11/1970;Oslo\n", b";;;\n", b";;;\n"]
-
-    answer = ask_file(client, job_id, b"area;is_new;sold on;city\n" + b"".join(rows)).json()
-
-    # Those at the end are padding.
-    assert answer["predictions"] == [None, 1210.0, None, 1210.0, None]
-
-
-def test_options_of_the_training_file_that_the_rows_format_lacks_are_left(
-    client: TestClient, store: Database
-) -> None:
-    job_id, _ = a_job_with_readings(client, store, delimiter=";")
-
-    answer = ask_file(
-        client, job_id, b'{"area": 50, "is_new": true, "sold on": "1/11/1970", "city": "Oslo"}\n'
-    )
-
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["predictions"] == [1210.0]
-
-
-@pytest.mark.parametrize(
-    ("data", "status", "code"),
-    [
-        (b"", 422, "table_empty"),
-        (b"<html>", 422, "table_unreadable"),
-        (b"area\n5\n", 422, "rows_invalid"),
-        (b"area,is_new,sold on,city\n" + b"1,1,,\n" * 10_001, 422, "limit_exceeded"),
-    ],
-)
-def test_file_that_cannot_be_predicted_is_refused(
-    client: TestClient, store: Database, data: bytes, status: int, code: str
-) -> None:
-    answer = ask_file(client, a_finished_job(store, a_regression()), data)
-
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 def test_classification_is_predicted_from_columns(client: TestClient, store: Database) -> None:
@@ -286,7 +138,7 @@ def test_model_is_loaded_once_for_all_who_ask_at_once(app: FastAPI, store: Datab
         ({"rows": [3]}, "rows_invalid", "rows[0]", "no named values"),
         ({"columns": {"area": [1]}}, "rows_invalid", "columns", "'is_new'"),
         ({"columns": {}}, "rows_invalid", "columns", "'is_new'"),
-        ({"columns": {"area": 1}}, "invalid_request", "columns", "1 is not accepted"),
+        ({"columns": {"area": 1}}, "invalid_request", "columns.area", "1 is not accepted"),
         ({"rows": {}}, "invalid_request", "rows", "{} is not accepted"),
         ({}, "invalid_request", "rows", "neither rows nor columns"),
         ({"rows": [HOUSE], "columns": {}}, "invalid_request", "rows", "both rows and columns"),
@@ -320,13 +172,28 @@ def test_body_that_is_no_json_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
 
 
-def test_body_that_is_no_object_is_refused(client: TestClient, store: Database) -> None:
+@pytest.mark.parametrize("content", ["null", "[1]", '[{"x": 1}]'])
+def test_body_that_is_no_object_is_refused(
+    client: TestClient, store: Database, *, content: str
+) -> None:
     job_id = a_finished_job(store, a_regression())
 
-    answer = client.post(f"/v1/jobs/{job_id}/predict", json=[1])
+    answer = client.post(f"/v1/jobs/{job_id}/predict", content=content)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["detail"] == "the body is not a JSON object"
+    assert answer.json()["fix"] == 'send {"rows": […]} or {"columns": {…}}'
+
+
+def test_null_in_the_place_of_a_column_is_refused_at_its_name(
+    client: TestClient, store: Database
+) -> None:
+    job_id = a_finished_job(store, a_regression())
+
+    answer = ask(client, job_id, columns={"x": None})
+
+    assert answer.json()["field"] == "columns.x"
+    assert answer.json()["fix"] == "it should be a valid list"
 
 
 def test_limits_are_the_settings(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from lowloss.errors import (
     ClassTooSmall,
+    InvalidRequest,
     LimitExceeded,
     NoFeatures,
     ObjectiveDoesNotFitTask,
@@ -30,6 +31,9 @@ from service.tables.check import CheckedJob, check_job
 from tests.builders.tables import a_dataset_of
 
 ROWS = 60
+DAYS = [datetime(2024, 1, 1 + i % 28, tzinfo=UTC) for i in range(ROWS)]
+GROUPED = {"strategy": "grouped", "column": "g"}
+ORDERED = {"strategy": "ordered", "column": "t"}
 
 
 def check(y: list[Any], *, limits: Limits | None = None, **given: Any) -> CheckedJob:
@@ -175,6 +179,59 @@ def test_unfit_job_is_refused_with_the_field_and_the_fix(
     assert said in str(problem)
 
 
+BLOCKS = {"strategy": "ordered", "column": "x", "folds": 3}
+NAMES = [f"user {i}" for i in range(150)]
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "fix"),
+    [
+        ([i * 0.5 for i in range(150)], "binary", "use task regression, or auto"),
+        ([7 * i % 151 for i in range(150)], "binary", "use task regression, or auto"),
+        ([10, 20, 30] * 50, "binary", "use task regression or multiclass, or auto"),
+        (["a", "b", "c"] * 50, "binary", "use task multiclass, or auto"),
+        (NAMES, "binary", "name another column as the target, or merge its values into two"),
+        (NAMES, "multiclass", "name another column as the target: hardly any of its texts comes"),
+        (NAMES, "regression", "name a column of numbers as the target"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_advised_task_is_one_that_the_target_takes(y: list[Any], task: str, fix: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(y, task=task)
+
+    advice = caught.value.fix or ""
+    advised = [*(task for task in Task if task in advice), *(["auto"] if "auto" in advice else [])]
+    assert advice.startswith(fix)
+    assert all(check(y, task=task).task for task in advised)
+
+
+def test_target_that_names_the_rows_is_warned_of() -> None:
+    counting, quantity = check(list(range(ROWS))), check([i * 0.5 for i in range(ROWS)])
+
+    assert [warning.code for warning in counting.warnings] == ["identifier_as_target"]
+    assert "holds 60 distinct numbers in 60 rows" in counting.warnings[0].detail
+    assert not quantity.warnings
+
+
+@pytest.mark.parametrize(
+    ("rows", "validation", "parts"),
+    [
+        (8, {}, "4 or 5 for training, 2 or 1 for validation and 2 for test"),
+        (7, {}, "4 or 5 for training, 2 or 1 for validation and 1 for test"),
+        (6, {}, "4 for training, 1 for validation and 1 for test"),
+        (8, {"strategy": "holdout"}, "4 for training, 2 for validation and 2 for test"),
+        (10, BLOCKS, "2 for test and 4 blocks of 2, the first of which trains"),
+        (12, BLOCKS, "2 for test and 4 blocks of 3 or 2, the first of which trains"),
+    ],
+)
+def test_parts_of_too_few_rows_add_up(rows: int, validation: dict[str, Any], parts: str) -> None:
+    with pytest.raises(TooFewRows) as caught:
+        check(WHOLE[:rows], validation=validation)
+
+    assert f"{rows} rows with a target split into {parts}; 8 for" in caught.value.detail
+
+
 def test_useless_columns_are_left_out_and_said_so() -> None:
     extra = {
         "same": [1] * ROWS,
@@ -192,9 +249,6 @@ def test_useless_columns_are_left_out_and_said_so() -> None:
     assert "identifier" in reasons["id"]
 
 
-DAYS = [datetime(2024, 1, 1 + i % 28, tzinfo=UTC) for i in range(ROWS)]
-GROUPED = {"strategy": "grouped", "column": "g"}
-ORDERED = {"strategy": "ordered", "column": "t"}
 GAPS = [None, *range(ROWS - 1)]
 
 

@@ -15,6 +15,7 @@ from lowloss.results import (
     DivergedRegion,
     Edge,
     FinalGain,
+    Histogram,
     Requested,
     Trial,
     TrialState,
@@ -360,3 +361,29 @@ def test_codes_are_named_with_how_the_winner_took_them() -> None:
     assert "this search took them for numbers" in remarks(facts)[0]
     told_apart = remarks(dataclasses.replace(facts, trials=(winner,)))[0]
     assert "this search told their values apart by bins" in told_apart
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "log_target", "is_said"),
+    [
+        ((900, 80, 15, 4, 1), 0.0, False, True),
+        ((900, 80, 15, 4, 1), -5.0, False, False),
+        ((900, 80, 15, 4, 1), 0.0, "auto", False),
+        ((900, 80, 15, 4, 1), 0.0, True, False),
+        ((100, 200, 300, 200, 100), 0.0, False, False),
+        ((1, 4, 15, 80, 900), 0.0, False, False),
+    ],
+)
+def test_skewed_target_is_told_with_its_logarithm(
+    counts: tuple[int, ...], low: float, log_target: bool | str, is_said: bool
+) -> None:
+    histogram = Histogram(edges=tuple(low + 10.0 * i for i in range(6)), counts=counts)
+    facts = plain_facts(spec={"preprocessing": {"log_target": log_target}})
+    target = facts.target.model_copy(update={"histogram": histogram, "min": low})
+    profile = (*facts.dataset.profile[:-1], target)
+    dataset = facts.dataset.model_copy(update={"profile": profile})
+
+    sentences = remarks(dataclasses.replace(facts, dataset=dataset))
+
+    assert any("preprocessing.log_target=auto" in sentence for sentence in sentences) == is_said
+    assert len(sentences) == is_said
