@@ -16,7 +16,6 @@ from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
 from service.machine import MIN_FREE_BYTES
 from service.resources.resources import Dependencies
-from service.store.facts import has_objects
 from service.store.objects import ObjectStoreAway, probe_store
 
 router = APIRouter(tags=["operations"])
@@ -51,14 +50,11 @@ def check_ready(deps: Dependencies) -> Response:
             "the database does not answer, or has another version's schema",
             fix="wait, or start the server with access to the database so that it migrates",
         )
-    note = ""
     if (store := deps.settings.blob_store) is not None:
         try:
             probe_store(store)
         except ObjectStoreAway as error:
             raise NotReady(f"{store} cannot be used: {error.detail}", fix=error.fix) from error
-    elif has_objects(deps.database):
-        note = "blobs are in an object store, though LOWLOSS_BLOB_STORE is not set\n"
     folder = deps.settings.data_dir
     try:
         free_bytes = shutil.disk_usage(folder).free
@@ -74,7 +70,7 @@ def check_ready(deps: Dependencies) -> Response:
             f"the disk of the data folder has {format_bytes(free_bytes)} left",
             fix="make room there",
         )
-    return Response(f"ok\n{note}", media_type="text/plain")
+    return Response("ok\n", media_type="text/plain")
 
 
 @router.get(

@@ -68,15 +68,6 @@ def count_objects(database: Database) -> tuple[int, int]:
     return blobs, int(size_bytes or 0)
 
 
-def has_objects(database: Database) -> bool:
-    """Return whether any blob is in an object store."""
-    with database.reading() as session:
-        row = session.scalar(
-            select(BlobRow.sha256).where(BlobRow.objects_url.is_not(None)).limit(1)
-        )
-    return row is not None
-
-
 def list_newest_objects(database: Database, *, limit: int) -> list[StoredObjects]:
     """List where blobs in an object store are, those that were touched last first."""
     columns = BlobRow.objects_url, BlobRow.size_bytes, BlobRow.stored_parts
