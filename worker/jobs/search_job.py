@@ -80,7 +80,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         pace = Pace(lambda: executor.compile_seconds)
         loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer, pace=pace)
         loop.replay(load_earlier_attempts(reporter, job, folder))
-        reporter.set_deadline(job.seconds_left(search_share(job.spec.budget.max_seconds)))
+        reporter.set_deadline(job.seconds_left(search_share(job.spec)))
         with pace.measure(engine):
             loop.run(engine)
         reason = loop.end_reason
@@ -110,9 +110,12 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     return Ended(Ending.succeeded, reason=reason)
 
 
-def search_share(max_seconds: float | None) -> float:
-    """Return the part of a job's time that its search may use: less where it is short."""
-    rest = MIN_SECONDS_AFTER_SEARCH / (max_seconds or math.inf)
+def search_share(spec: JobSpec) -> float:
+    """Return the part of a job's time that its search may use: less where refits have little."""
+    max_seconds = spec.budget.max_seconds
+    if max_seconds is None or not spec.final.refit:
+        return SEARCH_SHARE
+    rest = MIN_SECONDS_AFTER_SEARCH / max_seconds
     return max(MIN_SEARCH_SHARE, min(SEARCH_SHARE, 1.0 - rest))
 
 

@@ -16,6 +16,7 @@ from tests.builders.finals import (
     a_prepared,
     confirmed_on,
 )
+from tests.builders.store import a_spec
 from worker.jobs.loading import LoadedJob
 from worker.jobs.search_job import UNCERTAIN_SHARE, confirm_in_time, confirm_winner, search_share
 from worker.progress.reporter import Reporter
@@ -140,12 +141,22 @@ def test_refits_have_their_time_before_the_confirmation(
 
 
 @pytest.mark.parametrize(
-    ("max_seconds", "share"), [(None, 0.8), (600.0, 0.8), (40.0, 0.7), (24.0, 0.5), (3.0, 0.5)]
+    ("max_seconds", "refit", "share"),
+    [
+        (None, True, 0.8),
+        (600.0, True, 0.8),
+        (40.0, True, 0.7),
+        (24.0, True, 0.5),
+        (3.0, True, 0.5),
+        (3.0, False, 0.8),
+    ],
 )
-def test_short_searches_leave_time_for_the_networks_of_the_model(
-    max_seconds: float | None, share: float
+def test_short_searches_leave_time_for_refits(
+    max_seconds: float | None, refit: bool, share: float
 ) -> None:
-    assert search_share(max_seconds) == pytest.approx(share)
+    spec = a_spec("ds_1", budget={"max_seconds": max_seconds}, final={"refit": refit})
+
+    assert search_share(spec) == pytest.approx(share)
 
 
 def test_half_of_the_time_confirms_where_an_earlier_attempt_trained_the_top_trials() -> None:
