@@ -112,7 +112,8 @@ class SearchLoop:
         """Why the search ended."""
         if self._stopping.is_out_of_epochs:
             return "max_total_epochs"
-        return self._tuner.end_reason or str(self._reporter.stop_cause or "search_ended")
+        ended = "search_ended" if self._may_compile else StopCause.time_limit
+        return self._tuner.end_reason or str(self._reporter.stop_cause or ended)
 
     def _next_plans(self, n: int) -> list[Plan]:
         cause = self._reporter.stop_cause

@@ -230,10 +230,12 @@ def test_nobody_leaves_at_a_deadline_before_there_is_a_model(new_search: Any) ->
 def test_no_trial_begins_whose_program_would_compile_beyond_the_deadline(new_search: Any) -> None:
     report = Report()
     report.seconds_left = COMPILE_SECONDS
+    searching = new_search(report)[1]
 
-    new_search(report)[1].run(Engine(lambda *_: 1.0))
+    searching.run(Engine(lambda *_: 1.0))
 
     assert ends(report) == [(1, "completed", "max_epochs")]
+    assert searching.end_reason == "time_limit"
 
 
 def test_worse_trials_are_pruned_and_the_best_is_held(new_search: Any) -> None:

@@ -194,11 +194,11 @@ def _gain(facts: Facts) -> Iterator[str]:
     else:
         is_better = direction_of(metric).is_better(after, before)
         verb = "improves" if is_better else "worsens"
+        if is_within_interval(facts, before):
+            change += ", and the first lies within the second's 95 % interval"
     is_retrained = facts.job.outcome.all_rows_refit == "complete"
     model = "The model that was scored" if is_retrained else "The model"
     gained = f"{verb} {in_words(metric)} on the test rows, {change}"
-    if is_within_interval(facts, before):
-        gained += ", which is within the 95 % interval of the second"
     yield f"{model} is {how}: that {gained}."
     if gain.temperature != 1.0:
         how = "surer" if gain.temperature < 1.0 else "less sure"

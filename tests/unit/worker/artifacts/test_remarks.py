@@ -134,7 +134,7 @@ CASES: dict[str, Callable[[], Facts]] = {
         lambda: plain_facts(spec={"final": {}})
     ),
     "The model is one network, refitted on all rows but the test rows: that worsens RMSE on the test rows, from 1 to "
-    "1.25, which is within the 95 % interval of the second.": lambda: plain_facts(
+    "1.25, and the first lies within the second's 95 % interval.": lambda: plain_facts(
         outcome={
             "final_gain": a_gain(members=1, trials=(4,), before={"rmse": 1.0}),
             "test_intervals": {"rmse": (0.9, 1.6)},
