@@ -94,8 +94,8 @@ def _baseline(facts: Facts) -> Iterator[str]:
         gain = facts.job.outcome.final_gain
         if (gain is None or not gain.refit) and facts.job.search.final.refit:
             advice = (
-                "It was fitted on all rows but the test rows, and the model on fewer: on the "
-                "training rows alone, as it was not refitted."
+                "It has the validation rows to learn from, too, which the model has not, as it was "
+                "not refitted."
             )
         elif is_in_doubt:
             advice = "Other test rows might turn the two around; a longer or wider search may help."

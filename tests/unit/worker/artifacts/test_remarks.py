@@ -190,8 +190,8 @@ def test_model_that_was_not_refitted_is_not_compared_with_a_baseline_of_more_row
     refitted = plain_facts(outcome={"baselines": baselines, "final_gain": a_gain()})
 
     assert remarks(of_fewer_rows)[0].endswith(
-        "RMSE 1 against 1.25. It was fitted on all rows but the test rows, and the model on fewer: "
-        "on the training rows alone, as it was not refitted."
+        "RMSE 1 against 1.25. It has the validation rows to learn from, too, which the model has "
+        "not, as it was not refitted."
     )
     assert remarks(refitted)[0].endswith("Use it, or search longer or wider.")
 
