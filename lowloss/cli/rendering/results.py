@@ -185,9 +185,15 @@ def describe_choice(job: Job) -> str | None:
     if len(confirmations) < 2:
         return None
     seeds = len(confirmations[0].scores)
-    mean = f"trial {confirmations[0].trial} has the best mean {job.search.objective}"
+    best, compared = f"trial {confirmations[0].trial} has the best", len(confirmations)
+    if seeds == 1:
+        return (
+            f"{best} {job.search.objective} of the top {compared} trials, of one seed each: it was "
+            "not confirmed on others"
+        )
+    mean = f"{best} mean {job.search.objective}"
     noise = "; the next best is within seed noise of it" if job.outcome.within_noise else ""
-    return f"{mean} of the top {len(confirmations)} trials over {counted(seeds, 'seed')}{noise}"
+    return f"{mean} of the top {compared} trials over {counted(seeds, 'seed')}{noise}"
 
 
 def describe_importances(insights: SearchInsights) -> str | None:

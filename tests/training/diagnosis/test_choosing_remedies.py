@@ -258,7 +258,7 @@ def test_verdict_tells_the_larger_finding_that_stands_behind_the_first() -> None
         # What has no share of the excess loss does not compare.
         other = second.model_copy(update={"effect": second.effect.model_copy(update=change)})
         verdict = write_verdict(measured, [first, other])
-        assert verdict.endswith(f"{first.sentence} 1 more remedy follows below.")
+        assert verdict.endswith(f"{first.sentence} 1 more remedy follows among the findings.")
 
 
 @pytest.mark.parametrize(
@@ -327,3 +327,22 @@ def test_remedy_that_gains_too_little_for_a_step_may_be_the_best_that_was_reache
     assert len(trainer.runs_of(best)) == len(trainer.runs_of(chain.end))
     excess = chain.loss_of(chain.start) - chain.loss_of(best)
     assert attribution.excess == pytest.approx(excess)
+
+
+def test_share_of_a_remedy_of_fewer_draws_is_of_the_excess_on_these_draws() -> None:
+    trainer, chain = explained(
+        lambda recipe: 0.05 if is_scaled(recipe) else 0.9, suspect(Cause.target_not_scaled)
+    )
+    attribution = attributed(chain)
+    (step,) = attribution.steps
+    for draw in range(3, 6):
+        # Only the first three have the remedy; without it the others are far better.
+        del trainer.judged[step.remedy.after, draw]
+        trainer.judged[chain.start, draw] = JudgedVariant(draw, Score(0.3), 0.3)
+
+    effect = attribution.effect_of(step.remedy)
+
+    reached = chain.loss_of(chain.start) - attribution.excess
+    assert effect.before == pytest.approx(0.909)
+    assert effect.runs == 3
+    assert effect.share == pytest.approx((0.909 - 0.0505) / (0.909 - reached))

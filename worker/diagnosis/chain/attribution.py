@@ -67,9 +67,10 @@ class Attribution:
         count = len(runs_of(self.end))
         return [other for other in others if len(runs_of(other.after)) >= count]
 
-    def share(self, fall: float) -> float:
+    def share(self, fall: float, excess: float | None = None) -> float:
         """Return a fall of the relative loss as a share of the excess, from 0 to 1."""
-        return min(1.0, max(0.0, fall / self.excess)) if self.excess > 0 else 0.0
+        whole = self.excess if excess is None else excess
+        return min(1.0, max(0.0, fall / whole)) if whole > 0 else 0.0
 
     def effect_of(self, tried: TriedRemedy) -> Effect:
         """Return what a remedy does, in the metric's units and as a share of the excess."""
@@ -79,6 +80,10 @@ class Attribution:
         relative = mean_relative_loss([before for before, _ in pairs])
         low, high = gain.interval
         after = self._loss(relative - gain.mean, [after for _, after in pairs])
+        excess = self.excess
+        if tried.before == self.chain.start:
+            # The recipe's on these draws, of which there may be fewer than of the chain.
+            excess += relative - self.chain.loss_of(self.chain.start)
         return Effect(
             metric=trainer.metric,
             before=self._loss(relative, [before for before, _ in pairs]),
@@ -86,9 +91,9 @@ class Attribution:
             unbeaten_constant=trainer.constant
             if fails_to_beat_constant(after, trainer.constant)
             else None,
-            share=self.share(gain.mean),
-            low=self.share(low),
-            high=self.share(high),
+            share=self.share(gain.mean, excess),
+            low=self.share(low, excess),
+            high=self.share(high, excess),
             runs=len(pairs),
         )
 

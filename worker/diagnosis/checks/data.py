@@ -336,8 +336,8 @@ def outliers_of_target(data: DiagnosisData) -> Suspect | None:
 def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
     return Suspect(
         Cause.outliers,
-        f"{counted(len(rows), 'row')} with values of {where} ({list_names(columns)}) more than "
-        f"{FAR:g} interquartile ranges away from the rest dominate every batch with them",
+        f"Values of {where} ({list_names(columns)}) more than {FAR:g} interquartile ranges away "
+        f"from the rest, in {counted(len(rows), 'row')}, dominate each batch that has one",
         (evidence(f"rows with outliers of {where}", len(rows), 0.0),),
         strength=0.5,
         columns=columns,

@@ -24,6 +24,7 @@ from worker.diagnosis.chain.gains import mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
 from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.thresholds import MIN_GAIN
 from worker.diagnosis.training.variants import Variant
 
 MAX_ALTERNATIVES = 3
@@ -230,6 +231,8 @@ def _explain_no_candidate(suspect: Suspect) -> str:
 
 def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
     on_all = attribution.chain.gain(tried.before, tried.after, attribution.draws)
+    if on_all.mean <= -MIN_GAIN and all(fall < 0 for fall in on_all.falls):
+        return "makes it worse"
     if on_all.mean <= 0:
         return "gains nothing"
     if any(fall <= 0 for fall in on_all.falls):

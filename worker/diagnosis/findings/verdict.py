@@ -41,7 +41,7 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
         others = sum(one.remedy is not None and one not in shown for one in harmful)
         if others:
             follow = counted(others, "more remedy follows", "more remedies follow")
-            sentences.append(f"{follow} below.")
+            sentences.append(f"{follow} among the findings.")
         if measured.is_beaten:
             sentences += more or [_tell_rest(measured)]
     elif measured.is_beaten:
@@ -197,7 +197,8 @@ def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> lis
     seconds = sum(finding.seconds_needed or 0.0 for finding in unsettled)
     seconds += 0.0 if measured.runs else own
     of_what = f"settle {_list_causes(unsettled)}" if unsettled else "train it"
-    return [f"About {seconds:.0f} s more would {of_what}: raise budget.max_seconds (--seconds)."]
+    budget = "budget.max_seconds, or a search's budget.diagnosis_seconds"
+    return [f"About {seconds:.0f} s more would {of_what}: raise {budget}."]
 
 
 def _list_causes(findings: Sequence[Finding]) -> str:

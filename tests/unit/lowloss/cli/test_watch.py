@@ -162,6 +162,20 @@ def test_summary_says_how_close_the_choice_was() -> None:
     assert f"{told}; the next best is within seed noise of it\n" in shown(console)
 
 
+def test_summary_says_that_one_seed_confirms_nothing() -> None:
+    confirmations = tuple(
+        Confirmation(trial=trial, scores=(0.5,), mean=0.5, sd=0.0) for trial in (22, 4)
+    )
+    console = a_console()
+
+    render.show_summary(
+        a_job(JobState.succeeded, outcome=Outcome(confirmations=confirmations)), console
+    )
+
+    told = "trial 22 has the best val_loss of the top 2 trials, of one seed each: it was not"
+    assert f"{told} confirmed on others\n" in shown(console)
+
+
 def test_summary_and_best_say_what_mattered_and_how_to_go_on(run: Callable[..., Result]) -> None:
     edge = Edge(name="width", end="max", limit=256, value=256, proposal={"min": 128, "max": 384})
     insights = SearchInsights(
