@@ -17,7 +17,7 @@ from lowloss.spec import ExecutorName
 
 
 class Baseline(Result):
-    """A simple predictor, fitted on all rows but the test rows, that a model must beat.
+    """A simple predictor, fitted on rows that a model learns from, that it must beat.
 
     `difference` is, for each metric, the central 95 % of the model's value minus the baseline's
     over resampled test rows: where it contains 0, other test rows might have reversed the order.

@@ -31,7 +31,7 @@ from service.store.space import Space
 
 LOW_FREE_BYTES = 16 * MIN_FREE_BYTES
 """Room on a disk that one large table could use up."""
-MAX_BLOBS = 50
+MAX_BLOBS = 10
 """So many of the newest blobs are looked for in their object store, by two requests each."""
 MAX_CLOCK_SECONDS = 5.0
 """Clocks that differ by less do not matter: leases last 30 s."""

@@ -192,7 +192,7 @@ def _translate_errors(url: str) -> Iterator[None]:
 
 def _explain(url: str, error: Exception) -> ObjectStoreAway:
     """Return what is wrong with an object store, and what to do; log what the library says."""
-    log.warning("the object store, for %s: %s", url, error)
+    log.info("the object store, for %s: %s", url, error)
     bucket, key = _split(url)
     if _says_any(error, "NoSuchBucket"):
         return ObjectStoreAway(
@@ -213,7 +213,7 @@ def _explain(url: str, error: Exception) -> ObjectStoreAway:
     verb = "fails" if code else "does not answer"
     return ObjectStoreAway(
         f"the object store of the bucket {bucket} {verb}{said}",
-        fix="make it reachable, or set LOWLOSS_BLOB_STORE and AWS_…; the log has what it says",
+        fix="make it reachable, or set LOWLOSS_BLOB_STORE and AWS_…",
     )
 
 

@@ -111,7 +111,10 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
 
 
 def search_share(spec: JobSpec) -> float:
-    """Return the part of a job's time that its search may use: less where refits have little."""
+    """Return the part of a job's time that its search may use.
+
+    Refits have at least MIN_SECONDS_AFTER_SEARCH, or half of a time that is too short for that.
+    """
     max_seconds = spec.budget.max_seconds
     if max_seconds is None or not spec.final.refit:
         return SEARCH_SHARE

@@ -71,7 +71,7 @@ class SearchLoop:
         self._stopping = TrialStopping(spec, self._pruner)
         self._writer = CheckpointWriter(reporter, folder)
         self._on_best = on_best
-        self._is_late = False
+        self._is_late = self._lacks_time = False
         self.pace = Pace() if pace is None else pace
 
     def replay(self, earlier: EarlierAttempts) -> None:
@@ -112,14 +112,16 @@ class SearchLoop:
         """Why the search ended."""
         if self._stopping.is_out_of_epochs:
             return "max_total_epochs"
-        ended = "search_ended" if self._may_compile else StopCause.time_limit
+        ended = StopCause.time_limit if self._lacks_time else "search_ended"
         return self._tuner.end_reason or str(self._reporter.stop_cause or ended)
 
     def _next_plans(self, n: int) -> list[Plan]:
         cause = self._reporter.stop_cause
         plans = []
-        if cause is None and not self._stopping.is_out_of_epochs and self._may_compile:
-            plans = self._tuner.ask(n)
+        if cause is None and not self._stopping.is_out_of_epochs:
+            # A program that compiled now would hardly be ready; without a model it is tried.
+            self._lacks_time = self._has_model and self._reporter.seconds_left <= COMPILE_SECONDS
+            plans = [] if self._lacks_time else self._tuner.ask(n)
         if cause is StopCause.time_limit and self._tuner.is_idle and not self._has_model:
             # However short the time: one trial trains for an epoch, so that there is a model.
             plans = self._tuner.ask(1)
@@ -130,14 +132,6 @@ class SearchLoop:
             hyperparameters = hyperparameters_of(plan, self._tuner.spec)
             self._reporter.start_trial(plan, hyperparameters, checkpoints)
         return plans
-
-    @property
-    def _may_compile(self) -> bool:
-        """Whether a program that compiled now would be ready before the deadline.
-
-        The first trial is not asked that: without it there would be no model.
-        """
-        return not self._stopping.epochs or self._reporter.seconds_left > COMPILE_SECONDS
 
     @property
     def _has_model(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a model must beat: scikit-learn's simple predictors, on all but the test rows.
+"""What a model must beat: scikit-learn's simple predictors, on rows that it learns from.
 
 None is worth a job: a baseline that fails or takes too long is left out, and that is said.
 """

@@ -32,7 +32,8 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     features, target = final.fit.features, final.fit.target
     raw, y = final.prepared.raw_test, final.prepared.y_test
     names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
-    positions = [index for index, name in enumerate(names) if final.seen_by.get(name, 1)]
+    seen_by = final.seen_by
+    positions = [index for index, name in enumerate(names) if seen_by.get(name, 1)]
     weights = sum(weight.size for member in final.members for weight in member.weights)
     rows = int(MAX_PRODUCTS / (weights * max(1, len(positions)) * SHUFFLES))
     if rows < MIN_ROWS:

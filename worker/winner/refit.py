@@ -279,9 +279,9 @@ def _refit_in_time(
 ) -> dict[MemberKey, TrainedPlan]:
     """Refit the first plans, as many as there is time for.
 
-    They train all at once, where they are expected to take no more than half of the time that is
-    left, with a compile for each setting, else in parts, of which each does, and says how long the
-    next one will take. One plan is tried in any case.
+    They train all at once where twice what they are expected to take, and a compile for each
+    setting, fit into the time that is left; else in parts that do, each of which says more about
+    how fast it goes. One plan is tried in any case.
     """
     engine, pace = engines.build_for(refit), engines.pace
     estimates = [plan_seconds(plan, refit.arrays, epochs[plan.number]) for plan in plans]

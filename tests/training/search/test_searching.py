@@ -28,7 +28,7 @@ from worker.engine.protocol import (
     OnWait,
     look_at_every_epoch,
 )
-from worker.engine.results import TrainedPlan, TrainingOutcome
+from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials import scoring as judge
@@ -227,14 +227,24 @@ def test_nobody_leaves_at_a_deadline_before_there_is_a_model(new_search: Any) ->
     assert searching._on_wait()
 
 
-def test_no_trial_begins_whose_program_would_compile_beyond_the_deadline(new_search: Any) -> None:
+def test_shortly_before_the_deadline_trials_begin_until_one_has_a_model(new_search: Any) -> None:
     report = Report()
     report.seconds_left = COMPILE_SECONDS
     searching = new_search(report)[1]
 
-    searching.run(Engine(lambda *_: 1.0))
+    class Failing(Engine):
+        """Fails the first trial."""
 
-    assert ends(report) == [(1, "completed", "max_epochs")]
+        def run(self, next_plans: NextPlans, **callbacks: Any) -> Iterator[Any]:
+            yield FailedPlan(next_plans(1)[0], "ValueError", "no luck")
+            yield from super().run(next_plans, **callbacks)
+
+    searching.run(Failing(lambda *_: 1.0))
+
+    assert [(number, state) for number, state, _ in ends(report)] == [
+        (1, "failed"),
+        (2, "completed"),
+    ]
     assert searching.end_reason == "time_limit"
 
 

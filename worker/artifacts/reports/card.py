@@ -187,7 +187,9 @@ def _training_data(facts: Facts) -> list[str]:
 
 
 def _limits(facts: Facts) -> list[str]:
-    columns = facts.features[:MAX_COLUMNS]
+    seen_by = facts.job.outcome.seen_by
+    seen = [column for column in facts.features if seen_by.get(column.name, 1)]
+    columns = seen[:MAX_COLUMNS]
     rows = [
         (_quote_name(c.name), escaped(spread(c, facts.dataset.rows)), _unseen(c)) for c in columns
     ]
@@ -200,7 +202,7 @@ def _limits(facts: Facts) -> list[str]:
         "groups of people alike was not measured.",
         "",
         *_table(("column", "values in the data", "another value"), rows),
-        *_note_omitted(len(facts.features) - len(rows), "the dataset's profile has them all"),
+        *_note_omitted(len(seen) - len(rows), "the dataset's profile has them all"),
     ]
 
 

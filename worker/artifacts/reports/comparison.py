@@ -107,11 +107,12 @@ def describe_rows(facts: Facts) -> str:
 
 def describe_baselines(facts: Facts) -> str:
     """Describe what the baselines were fitted on, and where the model was trained on fewer rows."""
-    gain = facts.job.outcome.final_gain
-    rows = "fitted on all rows but the test rows, or a random part of very many"
-    if gain is not None and gain.refit:
-        return rows
-    return f"{rows}; this model was trained on the training rows alone"
+    is_refit = facts.job.search.final.refit
+    too = "; those of the test rows on the validation rows, too" if is_refit else ""
+    rows = f"fitted on the training rows, or a random part of very many{too}"
+    if is_refit and facts.job.outcome.final_gain is None:
+        rows += ", which did not train this model"
+    return rows
 
 
 def _gap(ours: float, theirs: float) -> str:

@@ -91,8 +91,7 @@ def _baseline(facts: Facts) -> Iterator[str]:
     if not direction_of(metric).is_better(ours, theirs):
         is_in_doubt = is_within_noise(facts, best)
         advice = "Use it, or search longer or wider."
-        gain = facts.job.outcome.final_gain
-        if (gain is None or not gain.refit) and facts.job.search.final.refit:
+        if facts.job.outcome.final_gain is None and facts.job.search.final.refit:
             advice = (
                 "It has the validation rows to learn from, too, which the model has not, as it was "
                 "not refitted."

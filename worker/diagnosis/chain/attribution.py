@@ -56,10 +56,7 @@ class Attribution:
     @property
     def others(self) -> list[TriedRemedy]:
         """The alternatives, and other remedies of the recipe, or on top of the chain, alike."""
-        ends = {self.chain.start, self.end}
-        attempts = self.chain.attempts.values()
-        rivals = self._measured_alike(tried for tried in attempts if tried.before in ends)
-        return [*self.alternatives, *rivals]
+        return [*self.alternatives, *self._measured_alike(_list_rivals(self.chain))]
 
     def _measured_alike(self, others: Iterable[TriedRemedy]) -> list[TriedRemedy]:
         """Return the remedies that were trained on as many draws as the end."""
@@ -80,10 +77,7 @@ class Attribution:
         relative = mean_relative_loss([before for before, _ in pairs])
         low, high = gain.interval
         after = self._loss(relative - gain.mean, [after for _, after in pairs])
-        excess = self.excess
-        if tried.before == self.chain.start:
-            # The recipe's on these draws, of which there may be fewer than of the chain.
-            excess += relative - self.chain.loss_of(self.chain.start)
+        excess = self._excess_beside(tried)
         return Effect(
             metric=trainer.metric,
             before=self._loss(relative, [before for before, _ in pairs]),
@@ -102,7 +96,8 @@ class Attribution:
 
         Without what is certain nothing can be learned: there the share decides alone.
         """
-        share = self.share(self.chain.gain(tried.before, tried.after, self.draws).mean)
+        gain = self.chain.gain(tried.before, tried.after, self.draws)
+        share = self.share(gain.mean, self._excess_beside(tried))
         start = self.chain.loss_of(self.chain.start)
         is_certain, is_large = tried.candidate.is_certain, self.excess >= LARGE_FALL
         is_much = start > 0 and self.excess / min(1.0, start) >= LARGE_SHARE
@@ -110,6 +105,15 @@ class Attribution:
             return Severity.critical
         is_major = share >= MAJOR_SHARE and (is_certain or is_large or is_much)
         return Severity.major if is_major else Severity.minor
+
+    def _excess_beside(self, tried: TriedRemedy) -> float:
+        """Return the excess on a remedy's draws, which may be fewer than the recipe's."""
+        start = self.chain.start
+        if tried.before != start:
+            return self.excess
+        pairs = paired_runs(self.chain.trainer, start, tried.after, self.draws)
+        relative = mean_relative_loss([before for before, _ in pairs])
+        return self.excess + relative - self.chain.loss_of(start)
 
     def loss_beside(self, variant: Variant, other: Variant) -> float | None:
         """Return a variant's mean loss on the draws that another was trained on, too.
@@ -200,13 +204,18 @@ def _measure_alternatives(chain: Chain, draws: Sequence[int]) -> None:
     ]
 
 
+def _list_rivals(chain: Chain) -> list[TriedRemedy]:
+    """Return the remedies that were tried on the recipe as it is, or on top of the chain."""
+    return [one for one in chain.attempts.values() if one.before in (chain.start, chain.end)]
+
+
 def _measure_best_of_all(chain: Chain, draws: Sequence[int]) -> None:
-    """Train on all draws what is surely better than the chain's end, though too little for a step.
+    """Train on all draws what is better than the chain's end on each draw that it was tried on.
 
     So that the best that is told of was measured as the remedied recipe was.
     """
     end = chain.end
-    gains = {tried.after: chain.gain(end, tried.after) for tried in chain.attempts.values()}
+    gains = {tried.after: chain.gain(end, tried.after) for tried in _list_rivals(chain)}
     better = [variant for variant, gain in gains.items() if variant != end and gain.is_sure]
     if better:
         chain.train([max(better, key=lambda variant: gains[variant].mean)], draws)

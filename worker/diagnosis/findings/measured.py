@@ -40,7 +40,7 @@ ONE_MORE = "the remedied recipe with one more"
 class BestModel:
     """The model whose loss is the least: its name, its relative loss, and its accuracy.
 
-    Where it is an alternative to a remedy, or another remedy, `remedy` is what that says.
+    Where it has another remedy than the remedied recipe, or one more, `remedy` is what that says.
     """
 
     name: str

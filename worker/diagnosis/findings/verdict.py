@@ -101,7 +101,7 @@ def _tell_rest(measured: MeasuredEffects) -> str:
     if best.remedy is not None:
         remedy = lower_first(best.remedy)
         if best.name == ONE_MORE:
-            return f"One more gains on top of them, though not enough on every draw: {remedy}."
+            return f"One more, which is no step of its own, gains on top of them: {remedy}."
         which = "The alternative" if best.name == ALTERNATIVE else "Another remedy"
         return f"{which} brings more than the remedy does: {remedy}."
     return "No further remedy that was tried gains enough on every draw."

@@ -67,7 +67,7 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
         if None in values:
             continue  # Some of the best networks are linear, and have no width.
         parameter, end = side.parameter, _end_of(side, values)
-        if end is None or (name == "patience" and end == "max" and not _waited(best)):
+        if end is None or (name == "patience" and end == "max" and not _used_up_patience(best)):
             continue
         bound = LOWEST_VALUES[name] if end == "min" else _largest_sensible(name, spec)
         proposal = _beyond(parameter, end, bound)
@@ -88,8 +88,8 @@ def _best_trials(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
     return [trial for _, _, trial in ranked[:count]] if len(ranked) >= MIN_TOP else []
 
 
-def _waited(trials: Sequence[Trial]) -> bool:
-    """Return whether the patience of one was used up: if not, more makes no difference."""
+def _used_up_patience(trials: Sequence[Trial]) -> bool:
+    """Return whether one trial ended by its patience: if none did, more makes no difference."""
     return any(trial.reason == "early_stopping" for trial in trials)
 
 
