@@ -73,12 +73,16 @@ def trained(arrays: Arrays, plan: Plan, epochs: int, outcome: TrainingOutcome) -
     )
 
 
+Fails = int | tuple[int, int]
+"""A seed that fails for all trials, or a trial's number and its seed."""
+
+
 class FakeEngine:
     """Trains plans one after the other, all of their epochs unless it is told to stop."""
 
     threads = max_open = 1
 
-    def __init__(self, arrays: Arrays, fails: tuple[int, ...] = ()) -> None:
+    def __init__(self, arrays: Arrays, fails: tuple[Fails, ...] = ()) -> None:
         self.arrays, self.fails = arrays, fails
         self.started: list[Plan] = []
         self.ahead: list[int] = []
@@ -99,7 +103,7 @@ class FakeEngine:
             yield self._train(plan, on_epoch)
 
     def _train(self, plan: Plan, on_epoch: OnEpoch) -> TrainedPlan | FailedPlan:
-        if plan.seed in self.fails:
+        if plan.seed in self.fails or (plan.number, plan.seed) in self.fails:
             return FailedPlan(plan, "ValueError", "the test says so")
         for epoch in range(1, plan.max_epochs + 1):
             if not on_epoch(plan, Epoch(epoch, 1.0, 1.0, 1.0), a_checkpoint):
@@ -174,7 +178,7 @@ class Case:
         )
 
 
-def a_case(*, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any) -> Case:
+def a_case(*, fails: tuple[Fails, ...] = (), scaling: int = 0, **given: Any) -> Case:
     final = {"refit": False, "members": 1, "ensemble": False} | given.pop("final", {})
     given = {"preprocessing": {"scale_features": "standard"}} | given
     prepared, spec = a_prepared(final=final, **given)

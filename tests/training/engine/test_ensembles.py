@@ -147,6 +147,13 @@ def test_refits_that_failed_are_replaced_by_those_of_other_seeds(
     assert (gain.trials if gain else None) == trials
 
 
+def test_refits_of_the_winner_are_the_model_where_the_first_chosen_setting_has_none() -> None:
+    final, gain = an_ensemble(refit=True, fails=((8, 0), (8, 1))).make()
+
+    assert gain.trials == (3, 3)
+    assert [member.plan.seed for member in final.members] == [0, 1]
+
+
 def test_networks_that_confirmed_the_winner_cost_no_time() -> None:
     case = a_case(final={"members": 2})
 

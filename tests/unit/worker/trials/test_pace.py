@@ -101,6 +101,13 @@ def test_programs_are_expected_to_compile_as_long_as_those_that_trained(
     assert pace.expect([], programs=3) == 3 * (COMPILE_SECONDS + 8.0) / 2
 
 
+def test_compiles_before_a_job_are_not_its_own(prepared: Prepared) -> None:
+    pace = Pace(lambda: 100.0)
+    pace.count([a_training(prepared, 3)], prepared.arrays)
+
+    assert pace.expect([], programs=1) == COMPILE_SECONDS / 2
+
+
 def test_one_network_takes_as_long_on_many_threads(prepared: Prepared) -> None:
     machine = Machine(threads=16)
     pace = machine.new_pace()
