@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,16 +41,20 @@ class Pace:
         self._thread_seconds = PRIOR_SECONDS
 
     @contextmanager
-    def measure(self, engine: JobEngine) -> Iterator[None]:
-        """Measure the time in which an engine trains what is passed to `count`."""
+    def measure(self, engine: JobEngine, *, plans: float = math.inf) -> Iterator[None]:
+        """Measure the time in which an engine trains what is passed to `count`.
+
+        Where it has fewer `plans` than threads, the other threads are not counted.
+        """
         started, compiled = self._clock(), self._read_compile_seconds()
         try:
             yield
         finally:
             seconds, self._threads = self._clock() - started, max(1, engine.threads)
+            busy = min(self._threads, plans)
             # One thread compiles while the others train.
             compile_seconds = self._read_compile_seconds() - compiled
-            self._thread_seconds += max(0.0, seconds * self._threads - compile_seconds)
+            self._thread_seconds += max(0.0, seconds * busy - compile_seconds)
 
     def count(self, trained: Iterable[TrainedPlan], arrays: Arrays) -> None:
         """Count plans that have ended; epochs before their checkpoints were trained earlier."""

@@ -301,7 +301,7 @@ def _refit_in_time(
         last = next((count for count in counts if seconds_of(first, count) <= seconds), first or 1)
         if last == first:
             break
-        with pace.measure(engine):
+        with pace.measure(engine, plans=last - first):
             part = _train_plans(engine, plans[first:last], reporter, epochs=epochs)
         pace.count(part.values(), refit.arrays)
         trained |= part

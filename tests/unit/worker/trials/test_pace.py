@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import cast
 
 import pytest
@@ -39,8 +40,10 @@ class Machine:
         self._seconds, self._compiling = seconds, compiling
         self._now = self._compiled = 0.0
 
-    def train(self, pace: Pace, *trained: TrainedPlan, arrays: Arrays) -> None:
-        with pace.measure(cast("JobEngine", self)):
+    def train(
+        self, pace: Pace, *trained: TrainedPlan, arrays: Arrays, plans: float = math.inf
+    ) -> None:
+        with pace.measure(cast("JobEngine", self), plans=plans):
             pace.count(trained, arrays)
             self._now += self._seconds
             self._compiled += self._compiling
@@ -99,6 +102,16 @@ def test_programs_are_expected_to_compile_as_long_as_those_that_trained(
 
     # Both trained in one program.
     assert pace.expect([], programs=3) == 3 * (COMPILE_SECONDS + 8.0) / 2
+
+
+def test_threads_without_a_plan_do_not_make_a_machine_slow(prepared: Prepared) -> None:
+    one, many = Machine(threads=1), Machine(threads=16)
+    paces = one.new_pace(), many.new_pace()
+
+    one.train(paces[0], a_training(prepared, 3), arrays=prepared.arrays)
+    many.train(paces[1], a_training(prepared, 3), arrays=prepared.arrays, plans=1)
+
+    assert paces[0].expect([16.0]) == paces[1].expect([16.0])
 
 
 def test_compiles_before_a_job_are_not_its_own(prepared: Prepared) -> None:
