@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 from lowloss.wording import make_printable
 
-ID_PREFIX = "ds_"
-"""How the id of a dataset begins."""
+DATASET_ID = re.compile(r"ds_\w+")
 
 
 def find_dataset(
@@ -50,13 +50,13 @@ def find_dataset(
         elif warnings:
             _remind_of_warnings(dataset, upload.dataset.id)
         return upload.dataset.id
-    if dataset is not None and not dataset.startswith(ID_PREFIX):
+    if dataset is not None and not DATASET_ID.fullmatch(dataset):
         what = "is no file" if Path(dataset).exists() else "is not there"
         raise InvalidRequest(
             f"the file {dataset!r} {what}",
             field="DATASET",
-            fix=f"give a table's file, or the id of a dataset, which begins with {ID_PREFIX}: "
-            "lowloss datasets list shows them",
+            fix="give a table's file, or the id of a dataset (ds_…): lowloss datasets list shows "
+            "them",
         )
     refuse_options(options, f"{dataset!r} is parsed already")
     return dataset

@@ -7,6 +7,7 @@ import math
 from lowloss.errors import ClassTooSmall, TaskDoesNotFitTarget, TooManyClasses
 from lowloss.results import Column, ColumnKind, TableWarning
 from lowloss.spec import JobSpec, Task, Validation
+from lowloss.wording import counted
 from service.settings import Limits
 
 MIN_CLASS_ROWS = 3
@@ -38,7 +39,7 @@ def decide_task(
         raise _make_text_problem(target, warnings, max_classes)
     if spec.task is Task.binary and target.distinct != 2:
         raise TaskDoesNotFitTarget(
-            f"{target.name!r} has {target.distinct} values; binary takes 2",
+            f"{target.name!r} has {counted(target.distinct, 'value')}; binary takes 2",
             field="task",
             fix=_suggest_task(target, max_classes, is_text=is_text),
         )
@@ -113,7 +114,7 @@ def make_identifier_warning(target: Column, rows: int) -> TableWarning:
         count=target.distinct,
         example=target.levels[0].value if target.levels else None,
         detail=f"{target.name!r} holds {target.distinct} distinct numbers in {rows} rows, which "
-        "seem to count the rows, or to name them: nothing else in the table tells an identifier",
+        "seem to count the rows, or to name them",
         fix="name another column as the target, unless they are a quantity",
     )
 
@@ -182,7 +183,7 @@ def _suggest_fewer_classes(target: Column) -> str:
     if target.min is not None:
         return "merge rare classes, or use task regression: it is a quantity"
     if target.kind in {ColumnKind.identifier, ColumnKind.text}:
-        return "name another column as the target: hardly any of its texts comes again"
+        return "name another column as the target, or merge its texts into classes"
     return "merge rare classes"
 
 

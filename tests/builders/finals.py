@@ -166,7 +166,9 @@ class Case:
     refits: list[FakeEngine]
     candidates: list[TrainingResult] = dataclasses.field(default_factory=list)
 
-    def make(self, report: FakeReport | None = None) -> tuple[FinalModel, Any]:
+    def make(
+        self, report: FakeReport | None = None, pace: Pace | None = None
+    ) -> tuple[FinalModel, Any]:
         tuner = cast("SearchTuner", self.search)
         return make_final_model(
             self.confirmed,
@@ -174,7 +176,7 @@ class Case:
             tuner,
             self.prepared,
             cast("Reporter", report or FakeReport()),
-            engines=Engines(self.engine, self.new_engine, Pace()),
+            engines=Engines(self.engine, self.new_engine, pace or Pace()),
         )
 
 

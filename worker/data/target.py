@@ -141,11 +141,14 @@ def log_offset(
     return offset if before > SKEWED and abs(after) < before else None
 
 
-def skewness(y: Float64Array) -> float:
-    """Return the third standardised moment; 0 where all values are the same."""
-    centred = y - y.mean()
-    sd = float(centred.std())
-    return float(np.mean((centred / sd) ** 3)) if sd > 0 else 0.0
+def skewness(y: Float64Array, counts: NDArray[np.int64] | None = None) -> float:
+    """Return the third standardised moment; 0 where all values are the same.
+
+    `counts` says how many rows have each value; one without it.
+    """
+    centred = y - np.average(y, weights=counts)
+    sd = float(np.sqrt(np.average(centred**2, weights=counts)))
+    return float(np.average((centred / sd) ** 3, weights=counts)) if sd > 0 else 0.0
 
 
 def class_weights(y: Float64Array, train: Rows) -> FloatArray | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,9 +39,8 @@ from worker.winner.refit import refit_seconds
 def an_ensemble(*, refit: bool, **given: Any) -> Case:
     """A winner whose answers are too high, and a trial scaled another way whose are too low."""
     scalings = {"scale_features": {"choices": ["standard", "quantile"]}}
-    case = a_case(
-        final={"refit": refit, "members": 4, "ensemble": True}, preprocessing=scalings, **given
-    )
+    final = {"refit": refit, "members": 4, "ensemble": True} | given.pop("final", {})
+    case = a_case(final=final, preprocessing=scalings, **given)
     plan = a_plan(number=8, max_epochs=20, widths=(4,), fold=FOLDS)
     case.search.scaling_of[8] = 1
     folds = [
@@ -136,6 +137,57 @@ def test_ensemble_has_the_first_of_its_networks_that_the_time_is_enough_for(
     assert len(final.members) == gain.members == len(trials)
     assert gain.trials == trials
     assert [plan.number for plan in case.refits[-1].started] == list(trials)
+
+
+def test_refits_on_all_rows_have_their_time_before_more_networks(no_compiles: None) -> None:
+    case = an_ensemble(refit=True, final={"use_test_rows": True})
+    both = [case.candidates[0], case.confirmed.winner]
+    needed = refit_seconds(both * 2, case.prepared, case.search.spec.final, Pace())
+
+    _, gain = case.make(ShortReport(0.9 * needed, 0.0))
+
+    assert gain.trials == (8, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shares", "trials"),
+    [(1e6, (0.6, 0.3, 0.0), (8, 3)), (0.0, (0.6, 0.01), (8, 3, 8, 3))],
+    ids=["slow", "fast"],
+)
+def test_a_part_of_the_refits_says_how_long_the_next_one_takes(
+    seconds: float,
+    shares: tuple[float, ...],
+    trials: tuple[int, ...],
+    no_compiles: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.trials.pace.PRIOR_SECONDS", 1e-12)
+    case = an_ensemble(refit=True)
+    both = [case.candidates[0], case.confirmed.winner]
+    needed = refit_seconds(both * 2, case.prepared, case.search.spec.final, Pace())
+    clock = itertools.count(0.0, seconds)
+
+    _, gain = case.make(
+        ShortReport(*(share * needed for share in shares)), Pace(clock=lambda: next(clock))
+    )
+
+    assert gain.trials == trials
+
+
+def test_temperature_is_fitted_to_the_networks_that_there_are(
+    no_compiles: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[int] = []
+
+    def fit(members: Sequence[TrainingResult], *_: Any, seed: int) -> float:
+        fitted.extend(member.plan.number for member in members)
+        return 1.0
+
+    monkeypatch.setattr("worker.winner.refit.fit_temperature", fit)
+
+    an_ensemble(refit=True).make(ShortReport(0.0, 0.0))
+
+    assert fitted == [8]
 
 
 @pytest.mark.parametrize(("fails", "trials"), [((1,), (8, 3)), ((0,), (8, 3)), ((0, 1), None)])

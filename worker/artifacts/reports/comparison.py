@@ -108,10 +108,11 @@ def describe_rows(facts: Facts) -> str:
 def describe_baselines(facts: Facts) -> str:
     """Describe what the baselines were fitted on, and where the model was trained on fewer rows."""
     is_refit = facts.job.search.final.refit
-    too = "; those of the test rows on the validation rows, too" if is_refit else ""
-    rows = f"fitted on the training rows, or a random part of very many{too}"
-    if is_refit and facts.job.outcome.final_gain is None:
-        rows += ", which did not train this model"
+    rows = "fitted on the training rows, or a random part of very many"
+    if is_refit:
+        rows += "; those that the test rows judge, on the validation rows, too"
+        if facts.job.outcome.final_gain is None:
+            rows += ", from which this model did not learn"
     return rows
 
 

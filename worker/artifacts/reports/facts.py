@@ -92,10 +92,11 @@ class Facts:
         ranks = {entry.column: rank for rank, entry in enumerate(self.importances)}
         seen_by = self.job.outcome.seen_by
         used = {entry["column"] for entry in self.metadata["inputs"]}
-        columns = [column.name for column in self.dataset.profile if column.name in used]
-        columns.sort(key=lambda name: (ranks.get(name, len(ranks)), -seen_by.get(name, 0)))
-        profile = {column.name: column for column in self.dataset.profile}
-        return tuple(profile[name] for name in columns)
+
+        def order(column: Column) -> tuple[int, int]:
+            return ranks.get(column.name, len(ranks)), -seen_by.get(column.name, 0)
+
+        return tuple(sorted((c for c in self.dataset.profile if c.name in used), key=order))
 
     @property
     def labels(self) -> tuple[str, ...]:

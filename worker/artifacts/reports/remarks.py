@@ -27,7 +27,7 @@ from worker.artifacts.reports.comparison import (
     is_within_noise,
 )
 from worker.artifacts.reports.facts import Facts
-from worker.data.target import SKEWED
+from worker.data.target import SKEWED, skewness
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
@@ -369,12 +369,9 @@ def _skewed_target(facts: Facts) -> Iterator[str]:
 
 
 def _estimate_skewness(histogram: Histogram) -> float:
-    """Return the third standardised moment of values at the middles of their bins."""
-    edges, rows = np.asarray(histogram.edges), np.asarray(histogram.counts)
-    middles = (edges[:-1] + edges[1:]) / 2
-    centred = middles - np.average(middles, weights=rows)
-    variance = float(np.average(centred**2, weights=rows))
-    return float(np.average(centred**3, weights=rows)) / variance**1.5 if variance else 0.0
+    """Estimate it of values at the middles of their bins."""
+    edges = np.asarray(histogram.edges)
+    return skewness((edges[:-1] + edges[1:]) / 2, np.asarray(histogram.counts))
 
 
 def _missing(facts: Facts) -> Iterator[str]:

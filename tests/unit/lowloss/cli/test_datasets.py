@@ -117,7 +117,7 @@ def test_submit_says_how_long_a_job_may_take_with_its_diagnosis(
     assert as_json.stderr == ""
 
 
-@pytest.mark.parametrize("name", ["nofile.csv", "houses", "."])
+@pytest.mark.parametrize("name", ["nofile.csv", "ds_houses.csv", "houses", "."])
 def test_a_table_that_is_no_file_is_told_from_a_dataset(
     run: Callable[..., Result], name: str
 ) -> None:

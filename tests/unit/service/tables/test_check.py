@@ -191,7 +191,7 @@ NAMES = [f"user {i}" for i in range(150)]
         ([10, 20, 30] * 50, "binary", "use task regression or multiclass, or auto"),
         (["a", "b", "c"] * 50, "binary", "use task multiclass, or auto"),
         (NAMES, "binary", "name another column as the target, or merge its values into two"),
-        (NAMES, "multiclass", "name another column as the target: hardly any of its texts comes"),
+        (NAMES, "multiclass", "name another column as the target, or merge its texts"),
         (NAMES, "regression", "name a column of numbers as the target"),
     ],
     ids=lambda value: str(value)[:24],

@@ -79,7 +79,7 @@ def test_card_says_that_the_baselines_have_more_rows_than_a_model_without_refits
         for refit in (True, False)
     )
 
-    more = "; those of the test rows on the validation rows, too, which did not train this model)"
+    more = "on the validation rows, too, from which this model did not learn) beside"
     assert more in asked
     assert (
         "the baselines (fitted on the training rows, or a random part of very many) beside" in plain
