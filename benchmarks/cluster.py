@@ -83,6 +83,7 @@ def measure(executor: str, name: str) -> dict[str, Any]:
     from ray.cluster_utils import Cluster
 
     from worker.execution.ray.executor import RayExecutor
+    from worker.execution.ray.needs import ActorNeeds
 
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
@@ -90,7 +91,7 @@ def measure(executor: str, name: str) -> dict[str, Any]:
     for _ in range(int(executor)):
         cluster.add_node(num_cpus=1)
     try:
-        on_ray = RayExecutor(cluster.address, cores=1)
+        on_ray = RayExecutor(cluster.address, ActorNeeds(cores=1))
         measured = _measure(
             # Each actor has as many plans open as the local engine.
             lambda: on_ray.build_engine(arrays, REACH, trials=work.plans * int(executor)),

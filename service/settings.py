@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,13 @@ PARSER_MEMORY_SHARE = 0.25
 
 JOB_MEMORY_SHARE = 0.8
 """The part of the machine's memory that a running job may take."""
+
+RAY_SETTINGS = {
+    "CPU": "LOWLOSS_RAY_CORES",
+    "GPU": "LOWLOSS_RAY_GPUS",
+    "memory": "LOWLOSS_RAY_MEMORY_BYTES",
+}
+"""Ray's resources that have a setting each."""
 
 
 class Limits(TableLimits):
@@ -213,8 +221,35 @@ class Settings(BaseSettings):
         ),
     ] = None
     ray_cores: Annotated[
-        int, Field(gt=0, description="Cores of an actor that trains on the Ray cluster.")
+        float,
+        Field(
+            ge=0.0001,
+            description="Cores of an actor that trains on the Ray cluster; with `0.5`, two actors "
+            "share one.",
+        ),
     ] = 2
+    ray_gpus: Annotated[
+        float,
+        Field(
+            ge=0.0, description="GPUs of an actor: a whole number, or less than 1, a part of one."
+        ),
+    ] = 0
+    ray_memory_bytes: Annotated[
+        int | None,
+        Field(
+            gt=0,
+            description="Memory of an actor, which Ray sets aside for it; if unset it sets none "
+            "aside, and the actor goes by its cores' share of its node's.",
+        ),
+    ] = None
+    ray_resources: Annotated[
+        dict[str, Annotated[float, Field(ge=0.0001)]],
+        NoDecode,
+        Field(
+            description="What else an actor needs of its node, by the names that `ray start "
+            '--resources` was given, such as `{"fast": 1}`.'
+        ),
+    ] = {}
     ray_actors: Annotated[
         int | None,
         Field(
@@ -242,6 +277,30 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/\w[\w.-]*)*/?", value, re.ASCII):
             raise ValueError(f"{value} is not s3://BUCKET/PREFIX, such as s3://models/lowloss")
         return value.rstrip("/")
+
+    @field_validator("ray_gpus")
+    @classmethod
+    def _check_gpus(cls, value: float) -> float:
+        if value > 1 and not value.is_integer():
+            raise ValueError(f"{value} is neither a whole number of GPUs nor a part of one")
+        return value
+
+    @field_validator("ray_resources", mode="before")
+    @classmethod
+    def _read_resources(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f'{value} is not JSON, such as {{"fast": 1}}') from error
+
+    @field_validator("ray_resources")
+    @classmethod
+    def _check_resources(cls, value: dict[str, float]) -> dict[str, float]:
+        if names := sorted(set(value) & set(RAY_SETTINGS)):
+            raise ValueError(f"{names[0]} is set by {RAY_SETTINGS[names[0]]}")
+        return value
 
     @property
     def url(self) -> str:
@@ -274,4 +333,5 @@ def read_settings() -> Settings:
     except ValidationError as error:
         fault = error.errors()[0]
         name = "__".join(map(str, fault["loc"])).upper()
-        raise LowlossError(f"LOWLOSS_{name}: {fault['msg']}") from error
+        message = fault["msg"].removeprefix("Value error, ")
+        raise LowlossError(f"LOWLOSS_{name}: {message}") from error

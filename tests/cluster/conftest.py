@@ -27,8 +27,9 @@ def cluster() -> Iterator[Any]:
 def executor(cluster: Any) -> Iterator[Any]:
     """An executor, whose actors stay from test to test; a process connects once."""
     from worker.execution.ray.executor import RayExecutor
+    from worker.execution.ray.needs import ActorNeeds
 
-    made = RayExecutor(cluster.address, cores=1)
+    made = RayExecutor(cluster.address, ActorNeeds(cores=1))
     yield made
     made.close()
     wait_for(lambda: not count_actors() or None, what="the actors' ends")

@@ -21,21 +21,29 @@ def count_actors() -> int:
 
 
 def start_cluster(address: str | None = None) -> Any:
-    """A head that trains nothing, at an address if one is given, and two nodes of one core."""
+    """A head that trains nothing, at an address if one is given, and two nodes of one core.
+
+    One of them has what Ray takes for a GPU, and a resource `fast`.
+    """
     from ray.cluster_utils import Cluster
 
     head: dict[str, Any] = {"num_cpus": 0, "include_dashboard": False}
     if address is not None:
         head["gcs_server_port"] = int(address.rpartition(":")[2])
     started = Cluster(initialize_head=True, head_node_args=head)
-    for _ in range(2):
-        started.add_node(num_cpus=1)
+    started.add_node(num_cpus=1)
+    started.add_node(num_cpus=1, num_gpus=1, resources={"fast": 1})
     return started
 
 
 def kill_head(cluster: Any) -> None:
     """End all processes of a cluster's head at once; its nodes' stay."""
     cluster.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+def kill_node(cluster: Any) -> None:
+    """End the one process that the driver needs of its node; the head, and the other nodes, stay."""
+    cluster.head_node.kill_raylet(check_alive=False)
 
 
 def kill_gcs(cluster: Any) -> None:

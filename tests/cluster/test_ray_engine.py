@@ -236,6 +236,8 @@ def test_plan_that_loses_its_actors_before_it_comes_further_is_given_up(executor
 @pytest.mark.slow
 def test_actors_that_waited_for_this_process_are_not_taken_for_hung(executor: Any) -> None:
     run(a_ray_engine(executor, some_arrays()), some_plans(4))
+    # The second one may start only now.
+    wait_for(lambda: len(list_actors()) == 2 or None, what="both actors")
     before = {process.pid for process in list_actors()}
 
     def wait_once(observer: Observer) -> None:
@@ -307,19 +309,41 @@ def test_job_has_as_many_actors_as_it_asks_for_until_the_release(executor: Any) 
     assert counts == [1, 2]
 
 
+@pytest.mark.slow
+def test_actors_share_what_one_node_has(executor: Any) -> None:
+    from worker.execution.ray.needs import ActorNeeds
+    from worker.execution.ray.pool import ActorPool
+
+    executor.release()
+    needs = ActorNeeds(0.5, gpus=0.5, memory_bytes=2**20, resources={"fast": 0.5})
+    pool = ActorPool(executor._head, needs, None, lambda _: None)
+    engine = a_ray_engine(executor, some_arrays())
+    engine._pool = pool
+
+    ended = run(engine, some_plans(6))
+    wait_for(lambda: len(list_actors()) == 2 or None, what="both actors")
+    nodes, room = len(pool.nodes), pool.count_actors()
+    pool.release()
+
+    assert len(ended) == 6
+    assert (nodes, room) == (1, 2)
+
+
 def test_run_without_room_says_what_it_waits_for_and_ends(
     executor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from worker.execution.ray import engine as ray_engine
+    from worker.execution.ray.needs import ActorNeeds
     from worker.execution.ray.pool import ActorPool
 
     monkeypatch.setattr(ray_engine, "SAY_SECONDS", 0.0)
     monkeypatch.setattr(ray_engine, "START_SECONDS", 2.0)
     engine, said = a_ray_engine(executor, some_arrays()), list[str | None]()
-    engine._pool = ActorPool(executor._head, 2, 1, said.append)  # Each node has one core.
+    # Each node has one core.
+    engine._pool = ActorPool(executor._head, ActorNeeds(cores=2), 1, said.append)
 
-    with pytest.raises(NoActorsError, match="no 2 free cores on a node"):
+    with pytest.raises(NoActorsError, match="no node has 2 cores free"):
         run(engine, some_plans(1))
     engine._pool.release()
 
-    assert said == ["an actor of the Ray cluster: it has no 2 free cores on a node", None]
+    assert said == ["an actor of the Ray cluster: no node has 2 cores free", None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ def states_of_threads(pid: int) -> list[str]:
     """The state of each thread, a letter: that behind its name, which is in parentheses."""
     stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
     return [stat[stat.rindex(")") + 2] for stat in stats]
+
+
+def cores_of(resources: Mapping[str, float]) -> float:
+    return resources.get("CPU", 0.0)
 
 
 @contextmanager
@@ -59,8 +63,8 @@ def test_actor_asks_the_head_for_its_own_node_alone(cluster: Any, executor: Any)
     of_driver.close()
     of_actor.close()
 
-    assert sorted(of_driver.cores_of_nodes) == [0.0, 1.0, 1.0]
-    assert of_actor.cores_of_nodes == [0.0]
+    assert sorted(map(cores_of, of_driver.resources_of_nodes)) == [0.0, 1.0, 1.0]
+    assert list(map(cores_of, of_actor.resources_of_nodes)) == [0.0]
     assert of_actor.explain_loss() is None
 
 
@@ -109,6 +113,7 @@ def test_head_that_falls_silent_while_a_process_connects_is_lost(
     from ray.exceptions import RpcError
 
     from worker.execution.ray import executor as ray_executor
+    from worker.execution.ray.needs import ActorNeeds
 
     def fall_silent(**_: object) -> None:
         raise RpcError("timed out")
@@ -118,6 +123,6 @@ def test_head_that_falls_silent_while_a_process_connects_is_lost(
     monkeypatch.setattr(ray_executor, "Head", fall_silent)
 
     with pytest.raises(ConnectionError, match="does not answer: timed out"):
-        ray_executor.RayExecutor(cluster.address, cores=1, on_loss=losses.append)
+        ray_executor.RayExecutor(cluster.address, ActorNeeds(1), on_loss=losses.append)
     said = f"the Ray cluster at {cluster.address} is lost: its head does not answer: timed out"
     assert losses == [said]

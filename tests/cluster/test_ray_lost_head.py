@@ -1,4 +1,4 @@
-"""Jobs whose cluster loses its head: they go back to the queue, and on with the next head."""
+"""Jobs that lose their head or their node: they go back to the queue, and on with the next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lowloss.results import JobState, TrialState
 from service.store.database import Database
 from service.store.trials import list_trials
 from tests.builders.processes import child_of, running, wait_for
-from tests.cluster.processes import count_actors, kill_gcs, kill_head, start_cluster
+from tests.cluster.processes import count_actors, kill_gcs, kill_head, kill_node, start_cluster
 from tests.cluster.test_ray_jobs import WORKER, a_job, end_of, look, waiting_of
 from tests.conftest import NewUrl
 
@@ -132,5 +132,20 @@ def test_job_trains_on_where_another_head_takes_the_place_of_its_own_at_once(
         before = completed(database, job_id)
         assert_went_on(database, job_id, before, trials=8)
     wait_for(lambda: not count_actors() or None, what="the actors' ends")
+
+    assert look(database, job_id).errors[0].outcome == "cluster_lost"
+
+
+@pytest.mark.slow
+def test_job_whose_worker_loses_its_node_trains_on_with_another_and_without_a_failure(
+    database: Database, clusters: list[Any], on_ray: dict[str, Any]
+) -> None:
+    job_id = a_job(database, trials=8, rows=20_000, epochs=60)
+
+    with running(WORKER, **on_ray):
+        wait_for(lambda: completed(database, job_id) or None, seconds=200, what="a trial's end")
+        kill_node(clusters[0])
+        before = completed(database, job_id)
+        assert_went_on(database, job_id, before, trials=8)
 
     assert look(database, job_id).errors[0].outcome == "cluster_lost"

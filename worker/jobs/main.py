@@ -84,20 +84,24 @@ def make_executor(settings: Settings, channel: Channel) -> Executor:
     # Ray is an extra: who trains on one machine has none.
     try:
         from worker.execution.ray.executor import RayExecutor
+        from worker.execution.ray.needs import ActorNeeds
     except ModuleNotFoundError as error:
         raise LowlossError(f"LOWLOSS_RAY_ADDRESS needs lowloss[ray]: {error}") from error
 
+    needs = ActorNeeds(
+        settings.ray_cores, settings.ray_gpus, settings.ray_memory_bytes, settings.ray_resources
+    )
     while True:
         try:
             executor = RayExecutor(
                 settings.ray_address,
-                settings.ray_cores,
+                needs,
                 max_actors=settings.ray_actors,
                 on_waiting=channel.wait_for,
                 on_silence=channel.tell_silence,
                 on_loss=partial(leave_cluster, channel),
             )
-            channel.tell_head(executor.head_address)
+            channel.tell_cluster(executor.addresses)
             channel.wait_for(None)
             return executor
         except ConnectionError as error:

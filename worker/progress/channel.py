@@ -9,7 +9,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,9 @@ class Channel:
         """Say, in words, what keeps this process from working; None once nothing does."""
         self._send({"waits_for": what})
 
-    def tell_head(self, address: str) -> None:
-        """Say which head of a cluster, `HOST:PORT`, this process needs: it may end without it."""
-        self._send({"head": address})
+    def tell_cluster(self, addresses: Mapping[str, str]) -> None:
+        """Say what of a cluster this process may end without: `HOST:PORT` by its name in words."""
+        self._send({"cluster": dict(addresses)})
 
     def tell_silence(self, silence: str | None) -> None:
         """Say, in words, that the cluster does not answer; None once it does.

@@ -4,7 +4,8 @@ Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"finish": true}` (the job's t
 rest killed earlier attempts: export the best, and leave out the rest), `{"stop": true}`; the pipe's
 end is the child's.
 Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`, and of a child
-on a cluster `{"head": "HOST:PORT"}`; `{"waits_for": TEXT}`, what keeps it from working, and
+on a cluster `{"cluster": {NAME: "HOST:PORT"}}`, what it needs of that (its head, and this machine's
+node); `{"waits_for": TEXT}`, what keeps it from working, and
 `{"silence": TEXT}`, that the head does not answer: both are null once that is over.
 """
 

@@ -23,8 +23,8 @@ from worker.progress.protocol import Ended, Ending
 from worker.supervisor.folders import WorkFolder
 
 COMMAND = (sys.executable, "-m", "worker.jobs.main")
-HEAD_SECONDS = 2.0
-"""How long the head of a cluster may take to accept a connection."""
+CONNECT_SECONDS = 2.0
+"""How long the head of a cluster, or this machine's node, may take to accept a connection."""
 END_SECONDS = 5.0
 """How long a child may take to end by itself once its pipe is closed."""
 
@@ -59,7 +59,7 @@ class Child:
     is_ready: bool = False
     has_lost_cluster: bool = False
     _waits_for: str | None = None
-    _head: str | None = None
+    _cluster: dict[str, str] = field(default_factory=dict)
     _silence: str | None = None
     _heard_at: float = field(default_factory=time.monotonic)
     _pending: bytes = b""
@@ -181,7 +181,8 @@ class Child:
     def explain_death(self, cause: str) -> Ended:
         """Return how the job of a child ends that died, or hung so that it is to be ended.
 
-        Ray's calls wait for a head that is away, and Ray ends processes that have none: no failure.
+        Ray's calls wait for a head that is away, and Ray ends processes that have none, or whose
+        node died: no failure.
         """
         if silence := self._silence or self._find_silence():
             return Ended(Ending.cluster_lost, error=f"{silence}; {cause}")
@@ -206,14 +207,13 @@ class Child:
         self.folder.remove()
 
     def _find_silence(self) -> str | None:
-        """Say, in words, that its cluster's head is gone: it may have died before it could."""
-        if self._head is None:
-            return None
-        host, _, port = self._head.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=HEAD_SECONDS).close()
-        except OSError as error:
-            return f"the Ray cluster at {self._head}: its head does not answer: {error}"
+        """Say, in words, what of its cluster is gone: it may have died before it could."""
+        for name, address in self._cluster.items():
+            host, _, port = address.rpartition(":")
+            try:
+                socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+            except OSError as error:
+                return f"the Ray cluster: {name} does not answer at {address}: {error}"
         return None
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -245,8 +245,8 @@ class Child:
         self._remote_cpu = message.get("remote_cpu_seconds", self._remote_cpu)
         if "waits_for" in message:
             self._waits_for = message["waits_for"]
-        elif "head" in message:
-            self._head = message["head"]
+        elif "cluster" in message:
+            self._cluster = message["cluster"]
         elif "silence" in message:
             self._silence = message["silence"]
         elif "ready" in message:

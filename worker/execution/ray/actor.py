@@ -8,14 +8,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ray
 import tensorflow as tf
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
-from worker.engine.cohort.cohort_engine import CohortEngine, Machine
+from worker.engine.cohort.cohort_engine import CohortEngine
 from worker.engine.cohort.program import Programs
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
@@ -23,6 +23,7 @@ from worker.engine.results import FailedPlan, TrainedPlan
 from worker.execution.local import this_machine
 from worker.execution.ray.head import Head
 from worker.execution.ray.messages import Order, PlanKey, Report, key_of
+from worker.execution.ray.needs import ActorNeeds
 
 METHODS_AT_ONCE = 4
 """While `exchange` waits for reports, `checkpoint` and `leave` are called."""
@@ -43,15 +44,18 @@ class EngineParts:
 
 
 class TrainingActor:
-    """Trains the plans of one run at a time, on some cores of its node."""
+    """Trains the plans of one run at a time, on a part of its node."""
 
-    def __init__(self, cores: int) -> None:
+    def __init__(self, needs: ActorNeeds) -> None:
         # TensorFlow takes all cores of a node otherwise, which are other actors', too.
-        tf.config.threading.set_intra_op_parallelism_threads(cores)
-        tf.config.threading.set_inter_op_parallelism_threads(cores)
-        node = this_machine()
-        # Its part of the node's memory: other actors have theirs.
-        self._machine = Machine(cores, node.memory_bytes * min(cores, node.cores) // node.cores)
+        tf.config.threading.set_intra_op_parallelism_threads(needs.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(needs.threads)
+        node = this_machine(needs.memory_bytes)
+        if needs.memory_bytes is None:
+            # Its part of the node's memory: other actors have theirs.
+            share = min(needs.cores / node.cores, 1.0)
+            node = replace(node, memory_bytes=int(share * node.memory_bytes))
+        self._machine = replace(node, cores=needs.threads)
         self._programs = Programs()
         self._engines: dict[int, CohortEngine] = {}
         self._conversation = Conversation(Order(), lambda: 0.0)

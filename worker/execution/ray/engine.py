@@ -69,14 +69,14 @@ class RayEngine:
         self.arrays = ray.put(arrays)
         self.parts = EngineParts(reach, of_actor, plans_together, slots)
         self.max_open = actors * count_open(
-            of_actor, cores=pool.cores, plans_together=plans_together
+            of_actor, cores=pool.needs.threads, plans_together=plans_together
         )
         self._pool = pool
 
     @property
     def threads(self) -> int:
-        """The cores of the actors that there were at a time so far."""
-        return self._pool.peak_actors * self._pool.cores
+        """The threads of the actors that there were at a time so far."""
+        return self._pool.peak_actors * self._pool.needs.threads
 
     def run(
         self,
@@ -252,13 +252,14 @@ class _Run:
             self._actors_at = now
             self._pool.say_waiting(None)
             return
-        reason = self._pool.start_error or f"it has no {self._pool.cores} free cores on a node"
+        reason = self._pool.start_error or f"no node has {self._pool.needs} free"
         if now - self._actors_at > SAY_SECONDS:
             self._pool.say_waiting(f"an actor of the Ray cluster: {reason}")
         if now - self._actors_at > START_SECONDS:
             raise NoActorsError(
                 f"the Ray cluster started no actor in {START_SECONDS:.0f} s: {reason}. Add nodes, "
-                "lower LOWLOSS_RAY_CORES, or see that each node has lowloss[ray] of this version."
+                "lower what an actor needs (LOWLOSS_RAY_CORES and others), or see that each node "
+                "has lowloss[ray] of this version."
             )
 
     def _lose_silent(self) -> Iterator[FailedPlan]:

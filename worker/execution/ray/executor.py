@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 import ray
-from ray._private.services import canonicalize_bootstrap_address
+from ray._private.services import canonicalize_bootstrap_address, find_node_ids
 from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
 from ray.exceptions import LocalRayletDiedError, RayError
 
@@ -15,6 +15,7 @@ from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.execution.ray.engine import RayEngine
 from worker.execution.ray.head import Head
+from worker.execution.ray.needs import ActorNeeds
 from worker.execution.ray.pool import ActorPool
 
 CONNECT_SECONDS = 5.0
@@ -22,7 +23,7 @@ NO_NODE = "this machine is no node of a Ray cluster: `ray start --address=HEAD:6
 
 
 class RayExecutor:
-    """Trains in actors of so many `cores`, as many as there is room for, or at most `max_actors`.
+    """Trains in actors, as many as there is room for, or at most `max_actors`.
 
     The cluster is the one at `address`; `auto` is that of the node that this process is on. It ends
     the actors when this process ends, however it does. What is waited for, `on_waiting` hears, and
@@ -35,7 +36,7 @@ class RayExecutor:
     def __init__(
         self,
         address: str,
-        cores: int,
+        needs: ActorNeeds,
         max_actors: int | None = None,
         *,
         on_waiting: Callable[[str | None], None] = lambda _: None,
@@ -61,13 +62,13 @@ class RayExecutor:
             loss = f"the Ray cluster at {address} is lost: its head does not answer: {error}"
             on_loss(loss)
             raise ConnectionError(loss) from error
-        self._pool = ActorPool(self._head, cores, max_actors, on_waiting)
+        self._pool = ActorPool(self._head, needs, max_actors, on_waiting)
         self._engines = 0
 
     @property
-    def head_address(self) -> str:
-        """The address of the cluster's head, `HOST:PORT`."""
-        return self._head.address
+    def addresses(self) -> dict[str, str]:
+        """Where what this process cannot be without listens: `HOST:PORT` by its name in words."""
+        return {"its head": self._head.address, "this machine's node": self._head.node_address}
 
     @property
     def compile_seconds(self) -> float:
@@ -122,11 +123,11 @@ class RayExecutor:
 def find_head(address: str) -> str:
     """Return the address of a cluster's head; `auto` is that of the node that this machine is.
 
-    Raise ConnectionError where nobody listens there, or answers in 40 s: `ray.init` would try for
-    longer, and end this process then (2.60).
+    Raise ConnectionError where nobody listens there, or answers in 40 s, or this machine is no
+    node: `ray.init` would try for longer, and end this process then (2.60).
     """
     head: str | None = canonicalize_bootstrap_address(address) if address == "auto" else address
-    if head is None:
+    if head is None or not find_node_ids():
         raise ConnectionError(NO_NODE)
     host, _, port = head.rpartition(":")
     if not port.isdigit():

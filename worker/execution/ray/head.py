@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import ray
 from ray import NodeID
@@ -53,15 +53,17 @@ class Head:
         own = GetAllNodeInfoRequest.NodeSelector(node_id=self._node.binary())
         self._selectors = [own] if asks_for_own_node else None
         self._nodes = self._list_nodes()
+        node = self._nodes[self._node]
+        self.node_address = f"{node.node_manager_address}:{node.node_manager_port}"
         self._answered_at = time.monotonic()
         self._is_closed = threading.Event()
         self._silence: str | None = None
         threading.Thread(target=self._watch, name="head", daemon=True).start()
 
     @property
-    def cores_of_nodes(self) -> list[float]:
-        """The cores of each node that is alive and asked for, as of the last answer."""
-        return [node.resources_total.get("CPU", 0.0) for node in self._nodes.values()]
+    def resources_of_nodes(self) -> list[Mapping[str, float]]:
+        """What each node that is alive and asked for has in all, as of the last answer."""
+        return [node.resources_total for node in self._nodes.values()]
 
     def explain_loss(self) -> str | None:
         """Ask once, and return why the cluster is lost, or that its head is silent; else None."""

@@ -16,6 +16,7 @@ from worker.engine.plans import Plan
 from worker.execution.ray.actor import ENGINES, METHODS_AT_ONCE, TrainingActor
 from worker.execution.ray.head import Head
 from worker.execution.ray.messages import PlanKey, Report, key_of
+from worker.execution.ray.needs import ActorNeeds
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class RemoteActor:
 
 
 class ActorPool:
-    """The actors of this process, of so many `cores` each, and at most so many.
+    """The actors of this process, each of the same needs, and at most so many.
 
     Without a limit there are as many as the nodes have room for; one waits where they have none, so
     that a cluster that grows sees what is wanted. With a limit so many are asked for. `on_waiting`
@@ -57,10 +58,14 @@ class ActorPool:
     """
 
     def __init__(
-        self, head: Head, cores: int, limit: int | None, on_waiting: Callable[[str | None], None]
+        self,
+        head: Head,
+        needs: ActorNeeds,
+        limit: int | None,
+        on_waiting: Callable[[str | None], None],
     ) -> None:
         self._head = head
-        self.cores = cores
+        self.needs = needs
         self.actors: list[RemoteActor] = []
         self.nodes: set[str] = set()
         self.peak_actors = 0
@@ -87,7 +92,7 @@ class ActorPool:
         """Count the actors that a job with enough trials has, if nobody else uses the cluster."""
         if self._requested is not None:
             return self._requested
-        return max(1, sum(int(cores // self.cores) for cores in self._head.cores_of_nodes))
+        return max(1, sum(map(self.needs.count_room, self._head.resources_of_nodes)))
 
     def say_waiting(self, what: str | None) -> None:
         """Say what is waited for, once; None where nothing is any more."""
@@ -108,9 +113,8 @@ class ActorPool:
         remote = ray.remote(TrainingActor)
         target = min(trials, self.count_actors())
         while len(self.actors) + len(self._starting) < target:
-            handle = remote.options(num_cpus=self.cores, max_concurrency=METHODS_AT_ONCE).remote(
-                self.cores
-            )
+            options = {**self.needs.options, "max_concurrency": METHODS_AT_ONCE}
+            handle = remote.options(**options).remote(self.needs)
             self._starting[handle.find_node.remote()] = handle
 
     def welcome(self, reference: Any) -> None:
