@@ -44,7 +44,8 @@ class FinalGain(Result):
     """The gain from refitting on all rows, or from averaging members.
 
     `before` are the test metrics of the winner's best run, `after` those of the model. `trials`
-    are the numbers of the trials whose settings the members have, one each. Logits are divided by
+    are the numbers of the trials whose settings the members have, one each; 0 is that of a linear
+    network, which was trained beside the trials. Logits are divided by
     the `temperature`, which is 1 where another one gained nothing on validation rows.
     """
 

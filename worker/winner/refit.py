@@ -197,7 +197,8 @@ def _choose_settings(
             if training.is_good and len(training.folds) == len(prepared.splits.folds)
         ]
         if pool:
-            return choose_members(pool, prepared, spec.objective, final.members, goes_on=goes_on)
+            linear, objective, count = confirmed.linear, spec.objective, final.members
+            return choose_members(pool, prepared, objective, count, linear=linear, goes_on=goes_on)
     return [winner] * final.members
 
 

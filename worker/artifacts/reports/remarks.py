@@ -184,8 +184,11 @@ def _gain(facts: Facts) -> Iterator[str]:
         return
     before, after = gain.before[metric], gain.after[metric]
     networks = "one network" if gain.members == 1 else f"the mean of {gain.members} networks"
-    if len(set(gain.trials)) > 1:
-        networks += f" of {counted(len(set(gain.trials)), 'trial')}"
+    trials, linear = len({*gain.trials} - {0}), gain.trials.count(0)
+    if linear:
+        networks += f", {linear} of them linear"
+    if trials > 1:
+        networks += f"{' and the others' if linear else ''} of {counted(trials, 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
     change = f"from {format_metric(before, metric)} to {format_metric(after, metric)}"
     if abs(after - before) <= SAME_SHARE * abs(before):

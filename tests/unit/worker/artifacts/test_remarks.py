@@ -126,6 +126,12 @@ CASES: dict[str, Callable[[], Facts]] = {
     "Many values are missing in 'x' (50 %).": lambda: plain_facts(columns=(a_number("x", missing=600),)),
     "The model is the mean of 3 networks of 2 trials, refitted on all rows but the test rows: that improves RMSE on "
     "the test rows, from 1.5 to 1.25.": lambda: plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 1))}),
+    "The model is the mean of 5 networks, 2 of them linear and the others of 2 trials, refitted on": lambda: (
+        plain_facts(outcome={"final_gain": a_gain(members=5, trials=(4, 4, 1, 0, 0))})
+    ),
+    "The model is the mean of 3 networks, 3 of them linear, refitted on": lambda: (
+        plain_facts(outcome={"final_gain": a_gain(trials=(0, 0, 0))})
+    ),
     "The model is the mean of 3 networks, refitted on all rows but the test rows: that worsens RMSE": lambda: (
         plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 4), before={"rmse": 1.0})})
     ),

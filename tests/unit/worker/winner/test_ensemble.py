@@ -56,8 +56,10 @@ def numbers_of(
     prepared: Prepared,
     count: int,
     objective: Objective = Objective.val_loss,
+    linear: TrainingResult | None = None,
 ) -> list[int]:
-    return [run.plan.number for run in choose_members(runs, prepared, objective, count)]
+    chosen = choose_members(runs, prepared, objective, count, linear=linear)
+    return [run.plan.number for run in chosen]
 
 
 @pytest.mark.parametrize("folds", [{}, {"validation": {"strategy": "kfold", "folds": 3}}], ids=str)
@@ -114,6 +116,47 @@ def test_the_mean_of_noisy_networks_is_better_than_the_best_of_them(
 
     assert cost(chosen) < min(cost([run]) for run in runs)
     assert len({run.plan.number for run in chosen}) > 1
+
+
+FOLDS: dict[str, Any] = {"validation": {"strategy": "kfold", "folds": 5}}
+LINEAR = 100
+"""The number of the linear network."""
+
+
+def count_linear(prepared: Prepared, *, noise: float, others: int = 3, **given: Any) -> int:
+    """Count the linear ones among eight members; the others are off by chance, with 0.5."""
+    runs = [a_run(prepared, number, noise=0.5) for number in range(1, 1 + others)]
+    linear = a_run(prepared, LINEAR, noise=noise)
+    return numbers_of(runs, prepared, 8, linear=linear, **given).count(LINEAR)
+
+
+@pytest.mark.parametrize("given", [{}, FOLDS], ids=["holdout", "folds"])
+def test_linear_network_has_the_larger_a_part_the_less_it_errs(given: dict[str, Any]) -> None:
+    prepared = a_prepared(**given)
+
+    counts = [count_linear(prepared, noise=noise) for noise in (0.1, 0.4, 5.0)]
+
+    assert counts[0] == 8
+    assert 1 <= counts[1] < 8
+    assert counts[2] == 0
+
+
+def test_networks_that_were_lucky_do_not_keep_the_linear_one_out() -> None:
+    prepared = a_prepared(validation={"strategy": "holdout", "fraction": 0.2})
+    runs = [a_run(prepared, number, noise=0.5) for number in (*range(1, 51), LINEAR)]
+
+    # Among the others it would be one of fifty that are as good, some of them by luck.
+    assert LINEAR not in numbers_of(runs, prepared, 8)
+    assert count_linear(prepared, noise=0.5, others=50) > 0
+
+
+def test_linear_network_has_no_part_where_the_rows_do_not_say_what_it_costs() -> None:
+    # Where all rows that validate are of one class there is no area under a curve.
+    prepared = a_prepared("binary")
+    labelled = dataclasses.replace(prepared.labelled, y=np.ones(ROWS))
+    prepared = dataclasses.replace(prepared, labelled=labelled)
+
+    assert count_linear(prepared, noise=0.1, objective=Objective.val_roc_auc) == 0
 
 
 def test_nothing_more_is_chosen_once_somebody_stops_the_job() -> None:
