@@ -117,7 +117,6 @@ class FakeSearch:
     def __init__(self, spec: JobSpec, scaling: int) -> None:
         self.spec, self.scaling = spec, scaling
         self.scaling_of: dict[int, int] = {}
-        self.linear_plan: Plan | None = None
 
     def repeats(self, number: int, n: int) -> tuple[Plan, ...]:
         scaling = self.scaling_of.get(number, self.scaling)

@@ -46,8 +46,9 @@ from worker.trials.loop import SearchLoop
 from worker.trials.pace import Pace
 from worker.trials.scoring import validation_metrics
 from worker.winner.baselines import FittedBaseline, fit_baselines
-from worker.winner.confirm import Confirmed, Finalist, TrainBeside, confirm
-from worker.winner.refit import Engines, make_final_models, refit_seconds
+from worker.winner.confirm import Confirmed, Finalist, confirm
+from worker.winner.refit import Engines, make_final_models
+from worker.winner.refit_time import refit_seconds
 
 SEARCH_SHARE, MIN_SEARCH_SHARE = 0.8, 0.5
 """The part of a job's `max_seconds` that the search may use; the second where these are few.
@@ -58,8 +59,6 @@ MIN_SECONDS_AFTER_SEARCH = 12.0
 """What the search leaves of few `max_seconds`: programs compile for 5 s on a busy machine."""
 UNCERTAIN_SHARE = 0.5
 """The part of the time after a search that the confirmation has where nothing says how long."""
-LINEAR_SECONDS = 20.0
-"""Where the confirmation has less time, no linear network is trained beside it."""
 BASELINES_SHARE = 0.1
 """The part of it that the baselines may use, within these limits."""
 MIN_BASELINES_SECONDS, MAX_BASELINES_SECONDS = 5.0, 120.0
@@ -233,24 +232,19 @@ def confirm_winner(
     def count_training(training: TrainingResult) -> None:
         loop.pace.count(training.folds, prepared.arrays)
 
-    train = train_repeats(engine, reporter, spec.validation.fold_count, on_trained=count_training)
-    linear = tuner.linear_plan if reporter.seconds_left > LINEAR_SECONDS else None
-    beside = None if linear is None else TrainBeside(train, linear)
-
     def compare(numbers: Sequence[int]) -> Confirmed | None:
         seeds = spec.final.confirm_seeds
-        confirmed = confirm(
+        return confirm(
             [Finalist(number, tuner.repeats(number, seeds)) for number in numbers],
             loop.top_trainings,
             direction=spec.objective.direction,
-            train=beside or train,
+            train=train_repeats(
+                engine, reporter, spec.validation.fold_count, on_trained=count_training
+            ),
             score=lambda training: objective_value(
                 spec.objective, validation_metrics(training, prepared)
             ),
         )
-        if confirmed is None or beside is None:
-            return confirmed
-        return replace(confirmed, linear=beside.training)
 
     top, before = tuner.top(spec.final.confirm_top), earlier.confirmations
     if before and {*top} == {one.trial for one in before} and len(before[0].scores) > 1:

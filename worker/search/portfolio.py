@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lowloss.results import Hyperparameters
 from lowloss.spec import JobSpec
-from worker.search.space import Setting, Space, possible_values, to_hyperparameters
+from worker.search.space import Setting, Space, possible_values
 
 SHARE = 5
 """At most one in so many of a search's trials is one of these."""
@@ -30,8 +29,8 @@ COMMON: dict[str, Any] = {
     "scale_features": "standard",
     "select_features": None,
 }
-LINEAR = COMMON | {"learning_rate": 3e-2, "layers": 0, "l2": 1e-3, "dropout": 0.0}
-"""A linear network: what small, noisy tables want. It is tried where a space has such networks."""
+LINEAR = COMMON | {"learning_rate": 1e-2, "layers": 0, "l2": 1e-3, "dropout": 0.0}
+"""A linear network: what small and noisy tables want. Spaces of hidden layers leave it out."""
 SHALLOW = {"learning_rate": 1e-2, "layers": 1, "width": 128, "l2": 1e-3, "dropout": 0.0}
 FEW_INPUTS = {"select_features": "few"}
 """The smallest number of inputs that a search may select, where it may select some."""
@@ -63,17 +62,3 @@ def first_settings(spec: JobSpec) -> list[Setting]:
         if setting not in settings:
             settings.append(setting)
     return settings
-
-
-def linear_setting(spec: JobSpec) -> Hyperparameters | None:
-    """Return the setting of the linear network that a model may have beside those of trials.
-
-    Its numbers are standardised. None where the job does not allow that, where it gives the number
-    of layers, or where all networks of its model have one setting.
-    """
-    depths = possible_values(spec.search_space.layers)
-    nearest = to_hyperparameters(Space.of(spec).nearest(LINEAR))
-    is_allowed = len(depths) > 1 and nearest.scale_features == LINEAR["scale_features"]
-    if not is_allowed or not spec.final.ensemble or spec.final.members == 1:
-        return None
-    return nearest.model_copy(update={"layers": 0, "widths": ()})

@@ -20,7 +20,6 @@ from service.store.earlier_jobs import EarlierJob
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
 from worker.search.plans import to_plan, trial_seed
-from worker.search.portfolio import linear_setting
 from worker.search.pruning import Reached
 from worker.search.space import to_hyperparameters, to_setting
 
@@ -37,8 +36,6 @@ GAIN_TRIALS = 60
 
 Those that diverged or failed do not count: they say nothing of what there is to gain.
 """
-LINEAR_NUMBER = 0
-"""The number of the linear network beside the trials, which count from 1."""
 WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
 
@@ -69,7 +66,6 @@ class SearchTuner(keras_tuner.Tuner):
         self._errors: dict[int, float | None] = {}
         self._pruned: set[int] = set()
         self._expected: tuple[int, float | None] | None = None
-        self._linear = linear_setting(spec)
 
     def ask(self, n: int) -> list[Plan]:
         """Return up to n plans; an empty list means nothing now, `is_exhausted` the end.
@@ -284,21 +280,10 @@ class SearchTuner(keras_tuner.Tuner):
         """Return the number of the best trial that was not pruned; None without one."""
         return next((number for number, _ in self._ranked() if number not in self._pruned), None)
 
-    @property
-    def linear_plan(self) -> Plan | None:
-        """The plan of the linear network beside the trials; None where a model has none."""
-        return None if self._linear is None else self.plan(LINEAR_NUMBER, self._linear)
-
     def repeats(self, number: int, n: int) -> tuple[Plan, ...]:
-        """Build plans of a finished trial on n seeds, the first of which is its own.
-
-        Those of the linear network have the number `LINEAR_NUMBER`.
-        """
-        if number == LINEAR_NUMBER and self._linear is not None:
-            hyperparameters = self._linear
-        else:
-            values = self.oracle.trials[self.oracle.trial_id(number)].hyperparameters.values
-            hyperparameters = to_hyperparameters(values)
+        """Build plans of a finished trial on n seeds, the first of which is its own."""
+        values = self.oracle.trials[self.oracle.trial_id(number)].hyperparameters.values
+        hyperparameters = to_hyperparameters(values)
         return tuple(self.plan(number, hyperparameters, repeat) for repeat in range(n))
 
     def _ranked(self) -> list[tuple[int, float]]:

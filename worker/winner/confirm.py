@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lowloss.results import Confirmation
@@ -29,36 +29,13 @@ class Confirmed:
 
     `is_within_noise`: the two best means differ by no more than the standard error of their
     difference, so that another seed might have chosen otherwise; None where one trial, or one
-    seed, was compared. A `linear` network was trained beside the repeats, and compared with none.
+    seed, was compared.
     """
 
     winner: TrainingResult
     repeats: tuple[TrainingResult, ...]
     confirmations: tuple[Confirmation, ...]
     is_within_noise: bool | None
-    linear: TrainingResult | None = None
-
-
-class TrainBeside:
-    """Trains one more plan together with the finalists' repeats, and keeps it to itself.
-
-    It comes second: its program compiles while others train.
-    """
-
-    def __init__(self, train: TrainFunction, plan: Plan) -> None:
-        self._train, self._plan = train, plan
-        self.training: TrainingResult | None = None
-
-    def __call__(
-        self, plans: Sequence[Plan], needed: Plan | None
-    ) -> Iterator[TrainingResult | FailedPlan]:
-        """Yield the repeats; `training` is the other one, once it has come to its own end."""
-        for result in self._train([*plans[:1], self._plan, *plans[1:]], needed):
-            if result.plan.number != self._plan.number:
-                yield result
-            elif isinstance(result, TrainingResult):
-                is_complete = result.outcome is TrainingOutcome.completed
-                self.training = result if is_complete else None
 
 
 def confirm(

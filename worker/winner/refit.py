@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from lowloss.processes.logs import about
 from lowloss.results import AllRowsRefit, FinalGain
-from lowloss.spec import Final, JobSpec
+from lowloss.spec import JobSpec
 from worker.data.prepare import Prepared, prepare_refit
 from worker.data.scores import objective_value, scores
 from worker.engine.cohort.buckets import plan_seconds
@@ -27,10 +28,10 @@ from worker.winner.calibration import divide_logits, fit_temperature
 from worker.winner.confirm import Confirmed
 from worker.winner.ensemble import choose_members
 from worker.winner.final_model import FinalModel, FinalModels
+from worker.winner.linear import LINEAR_NUMBER, solve_linear, solve_plan
+from worker.winner.refit_time import RESERVE_FACTOR, share_of_all_rows
 
 log = logging.getLogger(__name__)
-RESERVE_FACTOR = 2.0
-"""What the time that refits are expected to take is multiplied by: chosen."""
 NewEngine = Callable[[Prepared], JobEngine]
 """Builds what trains a search's plans on other arrays."""
 MemberKey = tuple[int, int]
@@ -155,30 +156,6 @@ def single_model(training: TrainingResult, spec: JobSpec, prepared: Prepared) ->
     return FinalModel(prepared, (best,))
 
 
-def refit_seconds(
-    trainings: Sequence[TrainingResult], prepared: Prepared, final: Final, pace: Pace
-) -> float:
-    """Return how long refits of the settings of these will take, all together, and a reserve.
-
-    The program of the first compiles. With `final.use_test_rows` each is refitted twice.
-    """
-    splits, arrays = prepared.splits, prepared.arrays
-    share = len(splits.non_test_rows) / len(arrays.folds[0].train_N)
-    estimates = [
-        share * plan_seconds(training.plan, arrays, training.best_epoch or 1)
-        for training in trainings
-    ]
-    refits = 1 + _share_of_all_rows(prepared, final)
-    seconds = refits * pace.expect(estimates, together=len(splits.folds))
-    return RESERVE_FACTOR * seconds + pace.expect([], programs=min(1, len(trainings)))
-
-
-def _share_of_all_rows(prepared: Prepared, final: Final) -> float:
-    """Return how much longer than a refit takes the one on all rows; 0 where there is none."""
-    rows = len(prepared.splits.non_test_rows)
-    return (rows + len(prepared.splits.test)) / rows if final.use_test_rows else 0.0
-
-
 def _choose_settings(
     confirmed: Confirmed,
     candidates: Sequence[TrainingResult],
@@ -197,8 +174,10 @@ def _choose_settings(
             if training.is_good and len(training.folds) == len(prepared.splits.folds)
         ]
         if pool:
-            linear, objective, count = confirmed.linear, spec.objective, final.members
-            return choose_members(pool, prepared, objective, count, linear=linear, goes_on=goes_on)
+            linear = solve_linear(prepared, spec, winner.plan)
+            return choose_members(
+                pool, prepared, spec.objective, final.members, linear=linear, goes_on=goes_on
+            )
     return [winner] * final.members
 
 
@@ -209,7 +188,13 @@ def _plan_members(
     trainings = {training.plan.number: training for training in chosen}
     trainings[winner.plan.number] = winner
     counts = Counter(training.plan.number for training in chosen)
-    repeats = {trial: iter(tuner.repeats(trial, count)) for trial, count in counts.items()}
+    repeats: dict[int, Iterator[Plan]] = {
+        trial: iter(tuner.repeats(trial, count))
+        for trial, count in counts.items()
+        if trial != LINEAR_NUMBER
+    }
+    if LINEAR_NUMBER in counts:
+        repeats[LINEAR_NUMBER] = itertools.repeat(trainings[LINEAR_NUMBER].plan)
     plans = tuple(next(repeats[training.plan.number]) for training in chosen)
     return MemberPlans(plans, tuple(chosen), trainings, winner.plan.number)
 
@@ -237,7 +222,7 @@ def _train_members(
     # The search's engine trains plans side by side that have one setting.
     for trial in dict.fromkeys(plan.number for plan in missing):
         of_trial = [plan for plan in missing if plan.number == trial]
-        trained |= _train_plans(engine, of_trial, reporter)
+        trained |= _train_plans(engine, single.prepared, of_trial, reporter)
     networks, temperature = _members_of(plans, trained, members, single.prepared, spec)
     return FinalModel(single.prepared, networks, temperature) if networks else None
 
@@ -286,11 +271,11 @@ def _refit_in_time(
     """
     engine, pace = engines.build_for(refit), engines.pace
     estimates = [plan_seconds(plan, refit.arrays, epochs[plan.number]) for plan in plans]
-    again = _share_of_all_rows(refit, spec.final)
+    again = share_of_all_rows(refit, spec.final)
 
     def seconds_of(first: int, last: int) -> float:
         expect = partial(pace.expect, together=spec.validation.fold_count)
-        settings = len({plan.number for plan in plans[first:last]})
+        settings = len({plan.number for plan in plans[first:last]} - {LINEAR_NUMBER})
         seconds = expect(estimates[first:last]) + again * expect(estimates[:last])
         return RESERVE_FACTOR * seconds + pace.expect([], programs=settings)
 
@@ -303,7 +288,7 @@ def _refit_in_time(
         if last == first:
             break
         with pace.measure(engine, plans=last - first):
-            part = _train_plans(engine, plans[first:last], reporter, epochs=epochs)
+            part = _train_plans(engine, refit, plans[first:last], reporter, epochs=epochs)
         pace.count(part.values(), refit.arrays)
         trained |= part
         first = last
@@ -318,7 +303,7 @@ def _train_on_all_rows(
     refit = prepare_refit(scored.prepared, spec, choices, use_test_rows=True)
     plans = [member.plan for member in scored.members]
     epochs = {member.plan.number: len(member.epochs) for member in scored.members}
-    trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)
+    trained = _train_plans(engines.build_for(refit), refit, plans, reporter, epochs=epochs)
     if len(trained) < len(plans):
         return None
     networks = (trained[_member_key(plan)] for plan in plans)
@@ -330,6 +315,7 @@ def _train_on_all_rows(
 
 def _train_plans(
     engine: Engine,
+    prepared: Prepared,
     plans: Sequence[Plan],
     reporter: Reporter,
     *,
@@ -337,6 +323,7 @@ def _train_plans(
 ) -> dict[MemberKey, TrainedPlan]:
     """Train members to their end, or for some epochs; those that someone stopped are left out.
 
+    The weights of linear ones are solved, and are the same for all of them.
     A plan's own `max_epochs` stays as it was: a schedule leads to it.
     """
 
@@ -344,8 +331,10 @@ def _train_plans(
         reporter.poll()
         return reporter.stop_cause is None
 
-    trained = {}
-    for result in train_plans(engine, plans, goes_on, epochs=epochs):
+    linear = {_member_key(plan): plan for plan in plans if plan.number == LINEAR_NUMBER}
+    trained = {key: solve_plan(prepared.arrays, plan) for key, plan in linear.items()}
+    others = [plan for plan in plans if plan.number != LINEAR_NUMBER]
+    for result in train_plans(engine, others, goes_on, epochs=epochs):
         if isinstance(result, FailedPlan):
             number = result.plan.number
             log.warning(

@@ -33,7 +33,7 @@ from worker.execution.local import LocalExecutor
 from worker.jobs.search_job import new_engine
 from worker.trials.folds import TrainingResult
 from worker.trials.pace import Pace
-from worker.winner.refit import refit_seconds
+from worker.winner.refit_time import refit_seconds
 
 
 def an_ensemble(*, refit: bool, **given: Any) -> Case:

@@ -17,22 +17,15 @@ from tests.builders.finals import (
     confirmed_on,
 )
 from tests.builders.store import a_spec
-from tests.builders.trainings import a_plan
 from worker.jobs.loading import LoadedJob
-from worker.jobs.search_job import (
-    LINEAR_SECONDS,
-    UNCERTAIN_SHARE,
-    confirm_in_time,
-    confirm_winner,
-    search_share,
-)
+from worker.jobs.search_job import UNCERTAIN_SHARE, confirm_in_time, confirm_winner, search_share
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
 from worker.trials.loop import SearchLoop
 from worker.trials.pace import Pace
 from worker.winner.confirm import Confirmed
-from worker.winner.refit import refit_seconds
+from worker.winner.refit_time import refit_seconds
 
 
 class Search(FakeSearch):
@@ -97,35 +90,6 @@ def test_what_was_not_compared_is_compared(earlier: Outcome) -> None:
     assert confirmed.winner.plan.number == 5
     assert trained == {5}
     assert [one.trial for one in confirmed.confirmations] == [5]
-
-
-class ReportOfTime(FakeReport):
-    """The job goes on, and has some time left."""
-
-    is_suspended = False
-
-
-@pytest.mark.parametrize("seconds", [LINEAR_SECONDS + 1, LINEAR_SECONDS - 1])
-def test_linear_network_is_trained_beside_the_repeats_where_there_is_time(seconds: float) -> None:
-    prepared, spec = a_prepared(final={"confirm_top": 2, "confirm_seeds": 2})
-    engine, search = FakeEngine(prepared.arrays), Search(spec, 0)
-    search.linear_plan = a_plan(number=0, max_epochs=9, widths=())
-    report: Any = ReportOfTime(seconds_left=seconds)
-
-    confirmed = confirm_winner(
-        cast("SearchTuner", search), engine, prepared, report, a_loop({}), earlier=Outcome()
-    )
-
-    assert confirmed is not None
-    assert {one.trial for one in confirmed.confirmations} == {5, 7}
-    if seconds < LINEAR_SECONDS:
-        assert confirmed.linear is None
-        assert {plan.number for plan in engine.started} == {5, 7}
-    else:
-        assert confirmed.linear is not None
-        assert (confirmed.linear.plan, len(confirmed.linear.folds)) == (search.linear_plan, FOLDS)
-        # While its program compiles others train.
-        assert [plan.number for plan in engine.started[::FOLDS]][:2] == [5, 0]
 
 
 class NotingReport(FakeReport):

@@ -11,7 +11,7 @@ from tests.builders.trainings import a_plan, a_training
 from worker.engine.plans import Plan
 from worker.engine.results import TrainingOutcome
 from worker.trials.folds import TrainFunction, TrainingResult
-from worker.winner.confirm import Confirmed, Finalist, TrainBeside, confirm
+from worker.winner.confirm import Confirmed, Finalist, confirm
 
 
 def the_plan(number: int, seed: int) -> Plan:
@@ -89,23 +89,6 @@ def test_objective_that_is_maximised_picks_the_highest_mean() -> None:
 
     assert confirmed is not None
     assert (confirmed.winner.plan.number, confirmed.winner.plan.seed) == (1, 1)
-
-
-@pytest.mark.parametrize("loss", [0.01, None])
-def test_plan_beside_the_finalists_is_compared_with_none_of_them(loss: float | None) -> None:
-    other = the_plan(0, 0)
-    beside = TrainBeside(Trainer(LUCKY | {(0, 0): loss}), other)
-
-    confirmed, without = choose(beside, finalists(1, 2)), choose(Trainer(LUCKY), finalists(1, 2))
-
-    assert confirmed is not None
-    assert without is not None
-    assert confirmed.confirmations == without.confirmations
-    assert confirmed.winner.plan == without.winner.plan
-    # One that diverged is none.
-    assert (beside.training is None) == (loss is None)
-    if beside.training is not None:
-        assert beside.training.plan == other
 
 
 def test_trainings_still_in_memory_are_not_done_again() -> None:

@@ -1,0 +1,139 @@
+"""A linear network whose weights are solved, not trained: ridge or logistic regression.
+
+Nobody chooses its setting, and no rows end its training: what it comes to on validation rows is
+what it is worth. N rows, D inputs, C outputs; L levels of a column, R of their rank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from lowloss.spec import JobSpec
+from worker.data.input_choices import InputChoice, input_choices
+from worker.data.prepare import Prepared
+from worker.data.target import Float64Array
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Arrays, FoldRows, Loss
+from worker.engine.keras.network import forward
+from worker.engine.plans import Plan
+from worker.engine.results import TrainedPlan, TrainingOutcome
+from worker.trials.folds import TrainingResult
+
+LINEAR_NUMBER = 0
+"""The number of its plan: trials count from 1."""
+PENALTY = 1.0
+"""Of squared coefficients, beside the sum of the rows' losses: scikit-learn's default."""
+MAX_CELLS = 20_000_000
+"""Rows x inputs x outputs beyond which none is solved: large tables have better networks."""
+MAX_ITERATIONS = 1_000
+ABSENT_BIAS = -15.0
+"""The logit of a class that has no training row."""
+
+
+def solve_linear(prepared: Prepared, spec: JobSpec, like: Plan) -> TrainingResult | None:
+    """Solve a linear network on each fold, its numbers standardised.
+
+    None where the job gives the number of layers, scales numbers in other ways, or is too large.
+    Of its plan, which is `like` another network's, only the number and the folds are its own.
+    """
+    choice, arrays = InputChoice("standard"), prepared.arrays
+    if choice not in input_choices(spec) or isinstance(spec.search_space.layers, int):
+        return None
+    inputs = arrays.numbers + sum(embedding.codes for embedding in arrays.embeddings)
+    if len(prepared.splits.non_test_rows) * inputs * arrays.outputs > MAX_CELLS:
+        return None
+    count = len(prepared.splits.folds)
+    first, initializers = input_choices(spec).index(choice) * count, like.initializers[-1:]
+    plan = replace(
+        like,
+        number=LINEAR_NUMBER,
+        widths=(),
+        initializers=initializers,
+        fold=first,
+        checkpoint=None,
+    )
+    folds = (replace(plan, fold=first + fold) for fold in range(count))
+    return TrainingResult(plan, tuple(solve_plan(arrays, fold) for fold in folds))
+
+
+def solve_plan(arrays: Arrays, plan: Plan) -> TrainedPlan:
+    """Solve a linear network on the training rows of a plan's fold."""
+    rows = arrays.rows(plan.fold)
+    coefficient_DC, bias_C = _solve(arrays, rows)
+    weights = _as_weights(arrays, coefficient_DC, bias_C)
+    output_MC = forward(weights, (), arrays.output_activation, rows.x_val_MD)
+    return TrainedPlan(
+        plan=plan,
+        outcome=TrainingOutcome.completed,
+        reason="solved",
+        epochs=(),
+        best_epoch=0,
+        weights=weights,
+        val_output_MC=output_MC,
+        seconds=0.0,
+        program="none",
+    )
+
+
+def _solve(arrays: Arrays, rows: FoldRows) -> tuple[Float64Array, Float64Array]:
+    """Return coefficients of numbers and one-hot codes [D, C], and biases [C]."""
+    x_ND, weight_N = _one_hot(arrays, rows.x_train_ND), rows.weight_train_N
+    if arrays.loss is Loss.mse:
+        ridge = Ridge(alpha=PENALTY).fit(x_ND, rows.y_train_N, weight_N)
+        return np.atleast_2d(ridge.coef_).T, np.atleast_1d(ridge.intercept_)
+    model = LogisticRegression(C=1.0 / PENALTY, max_iter=MAX_ITERATIONS)
+    model.fit(x_ND, rows.y_train_N.astype(np.int64), weight_N)
+    if arrays.loss is Loss.binary:
+        return model.coef_.T, model.intercept_
+    return _of_all_classes(model, arrays.outputs)
+
+
+def _of_all_classes(model: Any, outputs: int) -> tuple[Float64Array, Float64Array]:
+    """Return coefficients and biases of all classes, where the training rows may lack some."""
+    coefficient_DC = np.zeros((model.coef_.shape[1], outputs))
+    bias_C = np.full(outputs, ABSENT_BIAS)
+    if len(model.classes_) == 2:
+        # Of two classes scikit-learn has the second one's logit.
+        classes, sign = model.classes_, np.array([-0.5, 0.5])
+        coefficient_DC[:, classes], bias_C[classes] = model.coef_.T * sign, model.intercept_ * sign
+    else:
+        coefficient_DC[:, model.classes_] = model.coef_.T
+        bias_C[model.classes_] = model.intercept_
+    return coefficient_DC, bias_C
+
+
+def _one_hot(arrays: Arrays, x_ND: FloatArray) -> Float64Array:
+    """Return numbers as they are, and the codes of each column as one-hot columns."""
+    parts = [x_ND[:, : arrays.numbers].astype(np.float64)]
+    for index, embedding in enumerate(arrays.embeddings, arrays.numbers):
+        code_N = x_ND[:, index].astype(np.int64)
+        parts.append((code_N[:, None] == np.arange(embedding.codes)).astype(np.float64))
+    return np.hstack(parts)
+
+
+def _as_weights(
+    arrays: Arrays, coefficient_DC: Float64Array, bias_C: Float64Array
+) -> tuple[FloatArray, ...]:
+    """Return a network's kernel, bias and tables of embeddings.
+
+    A table that has fewer numbers a code than there are outputs holds the nearest coefficients of
+    its rank.
+    """
+    kernels, tables = [coefficient_DC[: arrays.numbers]], []
+    start = arrays.numbers
+    for embedding in arrays.embeddings:
+        of_codes_LC = coefficient_DC[start : start + embedding.codes]
+        start += embedding.codes
+        u_LR, strengths_R, v_RC = np.linalg.svd(of_codes_LC, full_matrices=False)
+        rank = min(embedding.size, len(strengths_R))
+        table = np.zeros((embedding.codes, embedding.size))
+        kernel = np.zeros((embedding.size, len(bias_C)))
+        table[:, :rank], kernel[:rank] = u_LR[:, :rank] * strengths_R[:rank], v_RC[:rank]
+        tables.append(table)
+        kernels.append(kernel)
+    weights = (np.vstack(kernels), bias_C, *tables)
+    return tuple(weight.astype(np.float32) for weight in weights)
