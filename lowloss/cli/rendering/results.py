@@ -232,9 +232,10 @@ def show_summary(job: Job, console: Console) -> None:
         console.print(hyperparameter_table(job.best.trial, job.best.hyperparameters))
     if job.outcome.test_metrics:
         show_scores(job, console)
-    # The gravest comes first; the job's page and its report have all.
-    for remark in job.outcome.remarks[:1]:
-        console.print(f"what stands out: {remark}", soft_wrap=True, markup=False)
+    if job.outcome.remarks:
+        console.print("what stands out:")
+    for remark in job.outcome.remarks:
+        console.print(f"- {remark}", soft_wrap=True, markup=False)
     if choice := describe_choice(job):
         console.print(choice, soft_wrap=True)
     for note in describe_notes(job):

@@ -215,7 +215,7 @@ def test_watched_job_ends_with_its_result(
     assert "55.25" in done.stdout
     assert "58.5" in done.stdout
     assert "on 1,020 test rows that no trial saw" in done.stdout
-    assert "what stands out: The winner is [within] noise." in done.stdout
+    assert "what stands out:\n- The winner is [within] noise.\n- a lesser one" in done.stdout
 
 
 def test_score_says_which_model_it_is_of(run: Callable[..., Result]) -> None:
