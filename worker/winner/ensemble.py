@@ -23,6 +23,8 @@ from worker.trials.folds import TrainingResult
 
 PARTS = 5
 """Parts of one fold's rows: each judges what the others chose. Several folds are parts as well."""
+MAX_ROWS = 20_000
+"""Rows of one fold that are divided: more would say the same, and take long."""
 TOLERANCE = 0.5
 """What more linear networks may cost on average, in standard errors over the parts."""
 
@@ -119,11 +121,11 @@ class _Library:
         return self._cost([np.mean(outputs_MC, axis=0) for outputs_MC in answers])
 
     def divide(self) -> _Library:
-        """Return it in several parts: folds, or those of the only one, by chance."""
+        """Return it in several parts: folds, or some rows of the only one each, by chance."""
         if len(self.parts) > 1:
             return self
         (part,) = self.parts
-        order_M = np.random.default_rng(0).permutation(len(part.y_M))
+        order_M = np.random.default_rng(0).permutation(len(part.y_M))[:MAX_ROWS]
         rows_of_parts: list[Rows] = np.array_split(order_M, min(PARTS, len(order_M)))
         parts = tuple(_Part(part.y_M[rows], part.fit) for rows in rows_of_parts)
         outputs = [[output_MC[rows] for rows in rows_of_parts] for (output_MC,) in self.outputs]
