@@ -24,8 +24,20 @@ MAX_EARLIER_JOBS = 100
 class EarlierJob:
     """A job to learn from, and its finished trials."""
 
+    id: str
     spec: JobSpec
     trials: tuple[Trial, ...]
+
+    def compares_with(self, spec: JobSpec) -> bool:
+        """Return whether equal settings would score alike in another job, but for chance.
+
+        Which rows validate is chance: a job that continues another names the seed that draws them.
+        """
+        alike = ("dataset", "target", "task", "objective", "features", "preprocessing")
+        rows = {"seed": None}
+        return all(getattr(self.spec, name) == getattr(spec, name) for name in alike) and (
+            self.spec.validation.model_copy(update=rows) == spec.validation.model_copy(update=rows)
+        )
 
 
 def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[EarlierJob, ...]:
@@ -41,7 +53,7 @@ def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Earlier
         if not isinstance(spec, JobSpec):
             continue
         trials = [t for t in list_trials(session, job_id).items if t.state.is_finished]
-        searches[job_id] = EarlierJob(spec, tuple(trials))
+        searches[job_id] = EarlierJob(job_id, spec, tuple(trials))
         pending += spec.warm_start_from
     return tuple(searches.values())
 

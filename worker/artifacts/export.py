@@ -16,6 +16,7 @@ from service.store.artifacts import BEST_MODEL, ONNX_MODEL
 from service.store.database import Session, is_out_of_space
 from service.store.datasets import get_dataset
 from service.store.diagnoses import DIAGNOSIS
+from service.store.earlier_jobs import list_earlier_jobs
 from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
 from service.tables.script_table import SCRIPT_TABLE
@@ -243,7 +244,8 @@ def read_facts(session: Session, job_id: str, metadata: dict[str, Any]) -> Facts
     job = get_job(session, job_id)
     dataset = get_dataset(session, job.dataset)
     trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
-    return Facts(job, dataset, trials, curves, metadata)
+    earlier = list_earlier_jobs(session, job.search.warm_start_from)
+    return Facts(job, dataset, trials, curves, metadata, earlier=earlier)
 
 
 def store_diagnosis(diagnosis: Diagnosis, reporter: Reporter, folder: Path) -> None:

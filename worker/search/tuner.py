@@ -40,12 +40,6 @@ WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
 
 
-def is_comparable(one: JobSpec, other: JobSpec) -> bool:
-    """Return whether equal settings would score alike in two jobs, but for chance."""
-    alike = ("dataset", "target", "task", "objective", "features", "validation", "preprocessing")
-    return all(getattr(one, name) == getattr(other, name) for name in alike)
-
-
 class SearchTuner(keras_tuner.Tuner):
     """KerasTuner's Tuner, driven from outside: trials are asked for and told.
 
@@ -132,7 +126,7 @@ class SearchTuner(keras_tuner.Tuner):
             fitting = self._fitting(job)
             best.append([values for state, _, values in fitting if state is TrialState.completed])
             count += len(fitting)
-            if is_comparable(job.spec, self.spec):
+            if job.compares_with(self.spec):
                 for _, score, values in fitting:
                     self.oracle.teach(values, score)
         in_turn = [values for values in chain(*zip_longest(*best)) if values is not None]

@@ -205,7 +205,7 @@ def test_pruned_trial_is_learned_from_and_is_the_best_only_of_its_kind(open_sear
 
 def earlier(search: SearchTuner, count: int, **given: Any) -> EarlierJob:
     trials = [as_trial(plan, TrialState.completed, loss(plan)) for plan in run(search, count)]
-    return EarlierJob(a_spec(**given), tuple(trials))
+    return EarlierJob("job_1", a_spec(**given), tuple(trials))
 
 
 @pytest.mark.parametrize("algorithm", ["tpe", "bayesian", "random"])
@@ -226,15 +226,19 @@ def test_warm_search_begins_with_the_best_of_the_earlier_one(
 
 def test_warm_search_learns_only_from_jobs_that_compare(open_search: Any) -> None:
     before = earlier(open_search(seed=1), 20)
-    alike, other = (
+    child = Continuation().child_of("job_1", before.spec)
+    alike, continued, other = (
         open_search(algorithm="bayesian"),
+        open_search(**child.model_dump(mode="json") | {"algorithm": "bayesian"}),
         open_search(algorithm="bayesian", validation={"strategy": "kfold", "folds": 3}),
     )
 
-    alike.warm_start([before])
-    other.warm_start([before])
+    for search in (alike, continued, other):
+        search.warm_start([before])
 
-    assert (len(alike.oracle.surrogate), len(other.oracle.surrogate)) == (20, 0)
+    # One that continues another names the seed of its rows, which the other need not.
+    learned = [len(search.oracle.surrogate) for search in (alike, continued, other)]
+    assert learned == [20, 20, 0]
     # Yet both begin with what was best.
     assert alike.ask(1)[0].learning_rate == other.ask(1)[0].learning_rate
 

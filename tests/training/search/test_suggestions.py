@@ -208,7 +208,7 @@ def test_setting_between_the_steps_of_a_range_does_not_fit(
     open_search: Any, algorithm: str
 ) -> None:
     smooth = open_search(search_space={"dropout": {"min": 0.0, "max": 0.3}})
-    before = EarlierJob(smooth.spec, trials_of(smooth, 20))
+    before = EarlierJob("job_1", smooth.spec, trials_of(smooth, 20))
     on_a_step = [t for t in before.trials if t.hyperparameters.dropout in {0.0, 0.1, 0.2, 0.3}]
     search = open_search(
         algorithm=algorithm, search_space={"dropout": {"min": 0.0, "max": 0.3, "step": 0.1}}
@@ -222,7 +222,7 @@ def test_setting_between_the_steps_of_a_range_does_not_fit(
 
 def test_layers_of_several_widths_do_not_fit_where_all_have_one(open_search: Any) -> None:
     each = open_search(search_space={"layers": 2})
-    before = EarlierJob(each.spec, trials_of(each, 20))
+    before = EarlierJob("job_1", each.spec, trials_of(each, 20))
     alike = [t for t in before.trials if len(set(t.hyperparameters.widths)) == 1]
     width = {"min": 16, "max": 256, "step": 16, "per_layer": False}
     search = open_search(search_space={"layers": 2, "width": width})

@@ -20,6 +20,7 @@ from lowloss.results import (
 )
 from lowloss.results.ranking import rank_trials
 from lowloss.spec import Objective, Task
+from service.store.earlier_jobs import EarlierJob
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Facts:
     """A finished job whose outcome names its winner, and what was measured of its model.
 
     `metadata` is what `describe_model` puts into the model's file; `diagnosis` is None where there
-    is none.
+    is none. The job learned from `earlier` ones.
     """
 
     job: Job
@@ -36,6 +37,7 @@ class Facts:
     curves: Mapping[int, Curve]
     metadata: Mapping[str, Any]
     diagnosis: Diagnosis | None = None
+    earlier: tuple[EarlierJob, ...] = ()
 
     @property
     def winner(self) -> Trial:

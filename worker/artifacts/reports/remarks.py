@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lowloss.results import Cause, Curve, DivergedRegion, Histogram, Requested, TrialState
+from lowloss.results import Cause, Curve, DivergedRegion, Histogram, TrialState
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
@@ -27,6 +27,12 @@ from worker.artifacts.reports.comparison import (
     is_within_noise,
 )
 from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.networks import (
+    gain_of_networks,
+    missing_networks,
+    reasons,
+    seen_columns,
+)
 from worker.data.target import SKEWED, skewness
 
 WORSE_SHARE = 0.2
@@ -35,16 +41,13 @@ CLEAR_GAP = 0.02
 """Shares that differ by less, such as 0.99 and 0.98, are as good as equal."""
 OVERFIT_RATIO = 0.5
 """A training loss below this part of the validation loss is far below it."""
-SAME_SHARE = 0.005
-"""A metric that changes by less is the same."""
 FAILED_SHARE = 0.1
 LAST_EPOCH_SHARE = 0.25
 RARE_CLASS = 0.2
 """A class with less than this part of its fair share of the rows is rare."""
 MISSING_SHARE = 0.2
 FEW_TEST_ROWS = 100
-SHOWN, SHOWN_SEEN = 5, 20
-NO_TIME = "no time was left for more (raise budget.max_seconds)"
+SHOWN = 5
 MAX_REASON = 200
 """Characters of an error's text that are shown."""
 
@@ -59,11 +62,12 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         _codes(facts),
         _incomplete_baselines(facts),
         *of_losses,
+        _better_earlier(facts),
         _unsure_winner(facts),
         _unconfirmed_winner(facts),
-        _missing_networks(facts),
-        () if separated else _gain(facts),
-        _seen_columns(facts),
+        missing_networks(facts),
+        () if separated else gain_of_networks(facts),
+        seen_columns(facts),
         _ended_badly(facts),
         _last_epoch(facts),
         _edges(facts),
@@ -129,6 +133,27 @@ def _codes(facts: Facts) -> Iterator[str]:
             )
 
 
+def _better_earlier(facts: Facts) -> Iterator[str]:
+    """Say that a job from which this one learned has a better trial on the same rows."""
+    spec, sign = facts.job.search, facts.job.search.objective.direction.sign
+    bests = [
+        (sign * trial.score, job.id)
+        for job in facts.earlier
+        if job.compares_with(spec) and job.spec.split_seed == spec.split_seed
+        for trial in job.trials
+        if trial.state is TrialState.completed and trial.score is not None
+    ]
+    ours = min((sign * t.score for t in facts.completed if t.score is not None), default=None)
+    if not bests or ours is None or min(bests)[0] >= ours:
+        return
+    (best, job_id), name = min(bests), spec.objective.value
+    yield (
+        f"The best trial of {job_id}, from which this search learned, is better on the same rows: "
+        f"{name} {format_metric(sign * best, name)} against {format_metric(sign * ours, name)}. "
+        "Its model is no candidate here: use that, or continue it with more time or trials."
+    )
+
+
 def _separated(facts: Facts) -> Iterator[str]:
     """Say that classes are told apart, where all test rows cost less than one costs by itself."""
     outcome, metric = facts.job.outcome, facts.metric
@@ -148,85 +173,6 @@ def _incomplete_baselines(facts: Facts) -> Iterator[str]:
             yield f"The baseline {in_words(baseline.name)} is not complete: it has {baseline.note}."
     for missing, reason in outcome.missing_baselines.items():
         yield f"The baseline {in_words(missing)} was left out: {clipped(reason, MAX_REASON)}."
-
-
-def _missing_networks(facts: Facts) -> Iterator[str]:
-    """Say that the model lacks networks that the job asked for."""
-    final, gain = facts.job.search.final, facts.job.outcome.final_gain
-    if (gain is None and not final.refit and final.members == 1) or (
-        gain is not None and gain.members >= final.members
-    ):
-        return
-    how = ", refitted on all rows but the test rows" if final.refit else ""
-    if gain is not None:
-        model = f"The model has {gain.members} of the {final.members} networks that were to be"
-        trained = "refitted" if final.refit else "trained"
-        yield f"{model} {trained}: {_reasons(facts, 'a training failed')}."
-        return
-    yield (
-        f"The model is the best run of trial {facts.winner.number}, trained on the training rows. "
-        f"It was to be {counted(final.members, 'network')}{how}, but "
-        f"{_reasons(facts, 'their trainings failed')}."
-    )
-
-
-def _reasons(facts: Facts, other: str) -> str:
-    """Return why a job did not train all that it was to: what can have been, and another reason."""
-    is_cancelled = facts.job.requested is Requested.cancel
-    cancelled = "the job was cancelled before that, or " if is_cancelled else ""
-    return f"either {cancelled}{NO_TIME}, or {other}"
-
-
-def _gain(facts: Facts) -> Iterator[str]:
-    """Say what refitting and averaging gained."""
-    gain, metric = facts.job.outcome.final_gain, facts.metric
-    if gain is None or metric not in gain.after:
-        return
-    before, after = gain.before[metric], gain.after[metric]
-    networks = "one network" if gain.members == 1 else f"the mean of {gain.members} networks"
-    trials, linear = len({*gain.trials} - {0}), gain.trials.count(0)
-    if linear:
-        networks += f", {linear} of them linear"
-    if trials > 1:
-        networks += f"{' and the others' if linear else ''} of {counted(trials, 'trial')}"
-    how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
-    change = f"from {format_metric(before, metric)} to {format_metric(after, metric)}"
-    if abs(after - before) <= SAME_SHARE * abs(before):
-        verb = "hardly changes"
-    else:
-        is_better = direction_of(metric).is_better(after, before)
-        verb = "improves" if is_better else "worsens"
-        if is_within_interval(facts, before):
-            change += ", and the first lies within the second's 95 % interval"
-    is_retrained = facts.job.outcome.all_rows_refit == "complete"
-    model = "The model that was scored" if is_retrained else "The model"
-    gained = f"{verb} {in_words(metric)} on the test rows, {change}"
-    yield f"{model} is {how}: that {gained}."
-    if gain.temperature != 1.0:
-        how = "surer" if gain.temperature < 1.0 else "less sure"
-        yield (
-            f"Validation rows made its probabilities {how}: logits are divided by "
-            f"{format_number(gain.temperature)}."
-        )
-
-
-def _seen_columns(facts: Facts) -> Iterator[str]:
-    """Say how many columns the model sees, where its networks leave inputs out."""
-    seen_by, gain = facts.job.outcome.seen_by, facts.job.outcome.final_gain
-    if not seen_by:
-        return
-    networks, columns = 1 if gain is None else gain.members, f"{len(seen_by):,} columns"
-    by_all = [name for name, count in seen_by.items() if count == networks]
-    unseen = sum(count == 0 for count in seen_by.values())
-    if networks == 1:
-        seen = f"The network leaves inputs out: it sees {len(by_all):,} of {columns}"
-    else:
-        seen = (
-            f"The model's {networks} networks leave inputs out: of {columns} none sees "
-            f"{unseen:,}, and all see {len(by_all):,}"
-        )
-    names = f"; these are {list_first(by_all, SHOWN_SEEN, repr)}" if by_all else ""
-    yield f"{seen} (outcome.seen_by){names}."
 
 
 def _worse_on_test(facts: Facts) -> Iterator[str]:
@@ -275,7 +221,7 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
     """Say that nothing was trained on a second seed, where it was asked for."""
     confirmations, seeds = facts.job.outcome.confirmations, facts.job.search.final.confirm_seeds
     if confirmations and len(confirmations[0].scores) < min(2, seeds):
-        why = _reasons(facts, "the other seeds of the best trials diverged or failed")
+        why = reasons(facts, "the other seeds of the best trials diverged or failed")
         yield (
             f"The winner was not confirmed: it was compared on one seed, not on {seeds}: {why}. "
             "Another seed might have chosen otherwise."
