@@ -68,6 +68,21 @@ def test_actor_asks_the_head_for_its_own_node_alone(cluster: Any, executor: Any)
     assert of_actor.explain_loss() is None
 
 
+def test_node_that_died_is_lost_before_its_head_knows(cluster: Any, executor: Any) -> None:
+    from worker.execution.ray.head import Head
+
+    losses = list[str]()
+    head = Head(on_silence=lambda _: None, on_loss=losses.append)
+    before = head.explain_loss()
+    head.node_address = f"127.0.0.1:{free_port()}"
+
+    wait_for(lambda: losses or None, seconds=20, what="the loss")
+    head.close()
+
+    assert before is None
+    assert losses == [f"the Ray cluster at {cluster.address} is lost: this machine's node died"]
+
+
 def test_head_that_is_gone_is_not_waited_for_where_its_address_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -6,6 +6,7 @@ at its address: `ray.nodes()` aborts then (Ray 2.60). What is asked here has a t
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ class Head:
     A thread of its own asks it every second: for all nodes, or for that of this process alone where
     it `asks_for_own_node`. `on_silence` hears, in words, that it does not answer, and None once it
     does again. `on_loss` hears, once, that it will not: it was silent for long, knows this
-    process's node no more, or another one is in its place.
+    process's node no more, or another one is in its place; or that the node itself died.
     """
 
     def __init__(
@@ -97,9 +98,21 @@ class Head:
             if OTHER_HEAD not in str(error):
                 raise
             return self._loss_in_words("another head is in the place of its own")
-        if self._node in self._nodes:
-            return None
-        return self._loss_in_words("its head knows this machine's node no more")
+        if self._node not in self._nodes:
+            return self._loss_in_words("its head knows this machine's node no more")
+        return None if self._has_node() else self._loss_in_words("this machine's node died")
+
+    def _has_node(self) -> bool:
+        """Return whether something listens where the node does: its head finds out much later."""
+        host, _, port = self.node_address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            # It may be busy.
+            return True
+        return True
 
     def _note_silence(self) -> str | None:
         """Say that the head is silent; return why the cluster is lost once it was so for long."""
