@@ -150,6 +150,13 @@ def test_networks_that_were_lucky_do_not_keep_the_linear_one_out() -> None:
     assert count_linear(prepared, noise=0.5, others=50) > 0
 
 
+def test_two_rows_are_enough_to_judge_the_linear_network() -> None:
+    # A job has no fewer.
+    prepared = a_prepared(validation={"strategy": "holdout", "fraction": 2 / ROWS})
+
+    assert count_linear(prepared, noise=0.0) == 8
+
+
 def test_linear_network_has_no_part_where_the_rows_do_not_say_what_it_costs() -> None:
     # Where all rows that validate are of one class there is no area under a curve.
     prepared = a_prepared("binary")
