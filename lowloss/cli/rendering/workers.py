@@ -12,7 +12,7 @@ from lowloss.wording import DASH, format_bytes, make_printable
 
 
 def show_workers(workers: Sequence[Worker], console: Console) -> None:
-    """Show workers, what each runs, and when it was seen last."""
+    """Show workers, what each runs, and when it was seen last; below, what they wait for."""
     rows = [
         (
             worker.id,
@@ -29,6 +29,10 @@ def show_workers(workers: Sequence[Worker], console: Console) -> None:
     columns = ("id", "name", "state", "job", "cores,\nmemory", "version", "started", "last seen")
     spare = ("version", "started", "id", "cores,\nmemory")
     print_table(rows, console, columns=columns, wrapped="name", spare=spare)
+    for worker in workers:
+        if worker.is_alive and worker.waits_for:
+            waits = f"{worker.name} waits for {worker.waits_for}"
+            console.print(make_printable(waits), soft_wrap=True, markup=False)
 
 
 def _describe_offer(worker: Worker) -> str:
@@ -39,4 +43,4 @@ def _describe_offer(worker: Worker) -> str:
 def _describe_state(worker: Worker) -> str:
     if not worker.is_alive:
         return "not seen"
-    return f"waits for {make_printable(worker.waits_for)}" if worker.waits_for else "alive"
+    return "waits" if worker.waits_for else "alive"
