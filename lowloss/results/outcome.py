@@ -45,8 +45,8 @@ class FinalGain(Result):
 
     `before` are the test metrics of the winner's best run, `after` those of the model. `trials`
     are the numbers of the trials whose settings the members have, one each; 0 is that of a linear
-    network, whose weights are solved. Logits are divided by
-    the `temperature`, which is 1 where another one gained nothing on validation rows.
+    network, whose weights are solved. Logits are divided by the `temperature`, which is 1 where
+    another one gained nothing on validation rows.
     """
 
     refit: bool
