@@ -304,7 +304,7 @@ def _train_on_all_rows(
     plans = [member.plan for member in scored.members]
     epochs = {member.plan.number: len(member.epochs) for member in scored.members}
     trained = _train_plans(engines.build_for(refit), refit, plans, reporter, epochs=epochs)
-    if len(trained) < len(plans):
+    if trained.keys() < {_member_key(plan) for plan in plans}:
         return None
     networks = (trained[_member_key(plan)] for plan in plans)
     temperature = scored.temperature

@@ -60,6 +60,20 @@ def test_networks_that_were_scored_train_again_on_all_rows() -> None:
     assert np.array_equal(scored.fit.split.train, case.prepared.splits.non_test_rows)
 
 
+def test_linear_members_are_solved_again_on_all_rows() -> None:
+    case = a_case(final=ALL_ROWS | {"ensemble": True, "members": 3})
+    scored, gain = case.make()
+
+    models = refitted(case, scored, gain)
+
+    assert gain is not None
+    assert gain.trials == (3, 0, 0)
+    assert models.all_rows_refit == "complete"
+    before, after = scored.members[1], models.handed_out.members[1]
+    assert [member.plan.number for member in models.handed_out.members] == [3, 0, 0]
+    assert not np.array_equal(before.weights[0], after.weights[0])
+
+
 def test_logits_are_divided_by_the_temperature_of_the_model_that_was_scored() -> None:
     case = a_case(final=ALL_ROWS)
     scored, gain = case.make()
