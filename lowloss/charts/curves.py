@@ -24,8 +24,7 @@ def describe_losses(folds: int) -> str:
         return "Its losses by epoch; the faint line marks its best epoch."
     return (
         f"Its losses by epoch{describe_folds(folds)}, and its last training loss; the faint line "
-        "marks the median of the folds' best epochs. Each fold is scored at its own best one: the "
-        "score need not be a point of the curve."
+        f"marks the median of the folds' best epochs.{describe_score_of_folds(folds)}"
     )
 
 
@@ -34,6 +33,16 @@ def describe_folds(folds: int) -> str:
     if folds == 1:
         return ""
     return f", the mean of {folds} folds; one that has stopped stays at its best validation loss"
+
+
+def describe_score_of_folds(folds: int) -> str:
+    """Say in a sentence, behind a blank, where a score may lie off its curve; "" for one fold."""
+    if folds == 1:
+        return ""
+    return (
+        " Each fold is scored at its own best epoch: a trial's score, the mean, need not be a "
+        "point of its curve."
+    )
 
 
 def losses_of(curves: Iterable[Curve]) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lowloss import wording
-from lowloss.charts.curves import describe_folds, describe_losses
+from lowloss.charts.curves import describe_folds, describe_losses, describe_score_of_folds
 from lowloss.pages.changes import write_change
 from lowloss.results.losses import (
     describe_alternative,
@@ -43,6 +43,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "end": describe_trial_end,
     "losses_caption": describe_losses,
     "of_folds": describe_folds,
+    "score_of_folds": describe_score_of_folds,
     "capitalized": wording.capitalize,
     "change": write_change,
 }

@@ -313,6 +313,21 @@ def test_best_epoch_of_folds_is_said_to_be_their_median(
     assert "best epoch of 5 folds" in client.get(f"/jobs/{folds}/trials").text
 
 
+@pytest.mark.parametrize("page", ["", "/trials", "/trials/1"])
+def test_score_of_folds_is_said_to_lie_off_its_curve(
+    client: TestClient, store: Database, page: str
+) -> None:
+    note = "Each fold is scored at its own best epoch: a trial&#39;s score, the mean, need not be"
+    folds = a_job(store, validation={"strategy": "kfold", "folds": 5})
+    a_trial(store, a_claim(store).fence, 1)
+    holdout = a_job(store)
+    a_trial(store, a_claim(store).fence, 1)
+
+    texts = [client.get(f"/jobs/{job_id}{page}?curve=1").text for job_id in (folds, holdout)]
+
+    assert [note in text for text in texts] == [True, False]
+
+
 def test_job_without_trials_has_nothing_to_toggle(client: TestClient, store: Database) -> None:
     empty = a_job(store, state=JobState.failed)
     filled = a_job(store)
