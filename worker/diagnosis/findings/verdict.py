@@ -197,7 +197,7 @@ def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> lis
     seconds = sum(finding.seconds_needed or 0.0 for finding in unsettled)
     seconds += 0.0 if measured.runs else own
     of_what = f"settle {_list_causes(unsettled)}" if unsettled else "train it"
-    budget = "budget.max_seconds, or a search's budget.diagnosis_seconds"
+    budget = "budget.max_seconds of a diagnosis, or budget.diagnosis_seconds of a search"
     return [f"About {seconds:.0f} s more would {of_what}: raise {budget}."]
 
 
