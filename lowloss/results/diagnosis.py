@@ -151,13 +151,15 @@ class Alternative(Result):
     """Another remedy that removes the same excess loss, and the cause that it would point to.
 
     `effect` is measured in the place of the finding's remedy; `remedy_loss` is the loss
-    with that remedy on the same draws, null where a training diverged.
+    with that remedy on the same draws, null where a training diverged. `together_with` are other
+    causes that the same remedy would point to.
     """
 
     cause: Cause
     remedy: Remedy
     effect: Effect
     remedy_loss: float | None = None
+    together_with: tuple[Cause, ...] = ()
 
 
 class Finding(Result):
@@ -165,7 +167,8 @@ class Finding(Result):
 
     `effect` is measured after the remedies of the causes before it in the list, `isolated_effect`
     on the unchanged recipe; null where no experiment was made. `together_with` are other causes
-    where all remedies at once gain what none does alone: then the effect is theirs.
+    where all remedies at once gain what none does alone, or where one remedy is for all of them:
+    then the effect is theirs.
     `seconds_needed` is about how long the trainings take that would try it, or confirm it; null
     where it needs none. `rows` are indices of the table's rows, from 0, `columns` names of its
     columns.

@@ -159,8 +159,8 @@ def compare_with_constant(loss: float, constant: float) -> str:
     return "worse" if loss > constant else "hardly better"
 
 
-def describe_causes(finding: Finding) -> str:
-    """Name the cause of a finding, and those that gain together with it."""
+def describe_causes(finding: Finding | Alternative) -> str:
+    """Name the cause of a finding or of another remedy, and those that are remedied with it."""
     return " and ".join(map(in_words, (finding.cause, *finding.together_with)))
 
 

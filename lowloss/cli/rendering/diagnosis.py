@@ -24,7 +24,6 @@ from lowloss.wording import (
     counted,
     format_duration,
     format_number,
-    in_words,
     list_first,
     make_printable,
 )
@@ -61,7 +60,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     for state, heading in OTHERS.items():
         for finding in diagnosis.others:
             if finding.evidence_state is state:
-                text = f"{heading}: {in_words(finding.cause)}. {finding.sentence}"
+                text = f"{heading}: {describe_causes(finding)}. {finding.sentence}"
                 _print_wrapped(out, text, hanging=2)
     for sentence in (*diagnosis.search, *diagnosis.remaining):
         _print_wrapped(out, sentence)
@@ -92,7 +91,7 @@ def _show_finding(position: int, finding: Finding, recipe: Recipe, out: Console)
     for other in finding.alternatives:
         remedy = other.remedy.text.removesuffix(".")
         effect = describe_alternative(other)
-        text = f"or the remedy of {in_words(other.cause)}: {remedy}. {effect}"
+        text = f"or the remedy of {describe_causes(other)}: {remedy}. {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 

@@ -240,3 +240,40 @@ def test_cause_that_harms_on_other_draws_alone_is_found() -> None:
     found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
 
     assert causes(found) == [Cause.target_not_scaled]
+
+
+def test_remedy_of_two_suspects_that_was_not_tried_is_told_once() -> None:
+    trainer = MadeUp(lambda _: 0.6)
+    named = {
+        cause: suspect(cause) for cause in (Cause.no_early_stopping, Cause.no_validation_split)
+    }
+    tried = list_candidates(trainer.data, RAW, named, is_stopped_early=False)
+    trainer.seconds_left = 0.0
+    trainer.train = trainer.train_vital = lambda *_: None  # type: ignore[method-assign]
+
+    found = explain(as_trainer(trainer), Variant(RAW), tried, references=[], draws=range(3))
+
+    (finding,) = build_findings(attributed(found), named)
+    assert (finding.cause, *finding.together_with) == (*named,)
+    assert finding.sentence == (
+        "It is there. It is there. Not tried, for want of time: hold rows out, stop when they get "
+        "worse, and put the best weights back."
+    )
+
+
+def test_alternative_of_two_causes_is_told_once() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.06 if is_scaled(recipe) or recipe.early_stopping is not None else 0.6
+
+    named = [
+        suspect(cause)
+        for cause in (Cause.target_not_scaled, Cause.no_early_stopping, Cause.no_validation_split)
+    ]
+    _, found = explained(loss, *named)
+
+    (finding,) = build_findings(attributed(found), {one.cause: one for one in named})
+    (other,) = finding.alternatives
+    assert {other.cause, *other.together_with} == {
+        Cause.no_early_stopping,
+        Cause.no_validation_split,
+    }

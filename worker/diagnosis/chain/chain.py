@@ -17,6 +17,9 @@ from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
+AttemptKey = tuple[tuple[Cause, ...], str, Variant]
+"""The causes of a remedy, its words, and what it was tried on."""
+
 
 @dataclass(frozen=True)
 class TriedRemedy:
@@ -57,7 +60,7 @@ class Chain:
     references: Sequence[Variant]
     draws: Sequence[int]
     steps: list[Step] = field(default_factory=list)
-    attempts: dict[tuple[Cause, str, Variant], TriedRemedy] = field(default_factory=dict)
+    attempts: dict[AttemptKey, TriedRemedy] = field(default_factory=dict)
 
     @property
     def end(self) -> Variant:
@@ -77,8 +80,8 @@ class Chain:
     @property
     def untried(self) -> list[Candidate]:
         """What was trained nowhere: there was no time, or no need of it."""
-        tried = {(cause, text) for cause, text, _ in self.attempts}
-        return [one for one in self.candidates if (one.cause, one.text) not in tried]
+        tried = {(causes, text) for causes, text, _ in self.attempts}
+        return [one for one in self.candidates if (one.causes, one.text) not in tried]
 
     @property
     def trained_references(self) -> list[Variant]:
@@ -121,7 +124,7 @@ class Chain:
         """Return a remedy with its gain, and keep it among the attempts where it was trained."""
         tried = TriedRemedy(candidate, before, after, self.gain(before, after))
         if tried.gain.falls:
-            self.attempts[candidate.cause, candidate.text, before] = tried
+            self.attempts[candidate.causes, candidate.text, before] = tried
         return tried
 
     def loss_of(self, variant: Variant) -> float:

@@ -161,6 +161,7 @@ def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     pairs = [
         sorted(pair, key=lambda remedy: downstream_rank(remedy.cause))
         for pair in itertools.combinations(suspects, 2)
+        if pair[0].after != pair[1].after
     ]
     together = [replace(one.candidate, partner=two.candidate) for one, two in pairs]
     chain.train([candidate.apply(current) for candidate in together])

@@ -33,6 +33,25 @@ class SettledSuspect:
     is_contained: bool = False
     seconds_needed: float | None = None
 
+    def remedied(self, end: Variant) -> Variant | None:
+        """Return what its remedy makes of a chain's end; None where none may still help."""
+        if self.candidate is None or self.state is EvidenceState.no_gain:
+            return None
+        return self.candidate.apply(end) if self.tried is None else self.tried.after
+
+
+def group_by_remedy(
+    settled: Sequence[SettledSuspect], end: Variant
+) -> list[tuple[SettledSuspect, ...]]:
+    """Group suspects that one and the same change remedies, of which the same is known."""
+    groups: dict[object, list[SettledSuspect]] = {}
+    for one in settled:
+        remedied = one.remedied(end)
+        is_shared = remedied is not None
+        key = (remedied, one.state, one.severity) if is_shared else one.suspect.cause
+        groups.setdefault(key, []).append(one)
+    return [tuple(group) for group in groups.values()]
+
 
 def settle_suspect(attribution: Attribution, suspect: Suspect) -> SettledSuspect:
     """Return what was measured of a suspect that is no step of the chain."""

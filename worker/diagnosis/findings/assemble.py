@@ -255,7 +255,7 @@ def _skipped(measured: MeasuredEffects) -> Iterable[str]:
         return
     why = measured.trainer.why_over
     untried = [one for one in measured.attribution.chain.untried if one.suspect is None]
-    usual = [one.text for one in untried if not one.is_late]
+    usual = list(dict.fromkeys(one.text for one in untried if not one.is_late))
     if usual:
         names = list_first(usual, MAX_LISTED)
         yield f"{counted(len(usual), 'usual remedy', 'usual remedies')} ({names}), {why}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lowloss.recipes import change_code
@@ -22,7 +22,12 @@ from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import Step, TriedRemedy
 from worker.diagnosis.chain.gains import mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
-from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
+from worker.diagnosis.chain.settled import (
+    SettledSuspect,
+    group_by_remedy,
+    seconds_needed,
+    settle_suspect,
+)
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.thresholds import MIN_GAIN
 from worker.diagnosis.training.variants import Variant
@@ -59,12 +64,19 @@ def build_findings(attribution: Attribution, suspects: Mapping[Cause, Suspect]) 
         explained.append(_step_finding(attribution, step, position))
         position = step.remedy.candidate.apply(position)
     causes = attribution.chain.causes
-    causes |= {other.cause for finding in explained for other in finding.alternatives}
-    others = [
-        _other_finding(attribution, settle_suspect(attribution, suspect))
+    causes |= {
+        cause
+        for finding in explained
+        for other in finding.alternatives
+        for cause in (other.cause, *other.together_with)
+    }
+    settled = [
+        settle_suspect(attribution, suspect)
         for cause, suspect in suspects.items()
         if cause not in causes
     ]
+    groups = group_by_remedy(settled, attribution.chain.end)
+    others = [_other_finding(attribution, group) for group in groups]
     return explained + sorted(others, key=lambda finding: finding.severity is Severity.none)
 
 
@@ -152,10 +164,14 @@ def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> s
 
 
 def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]:
-    others = [other for other in step.alternatives if other.after != step.remedy.after]
-    for other in others[:MAX_ALTERNATIVES]:
+    groups: dict[Variant, list[TriedRemedy]] = {}
+    for other in step.alternatives:
+        if other.after != step.remedy.after:
+            groups.setdefault(other.after, []).append(other)
+    for other, *same in list(groups.values())[:MAX_ALTERNATIVES]:
         yield Alternative(
             cause=other.cause,
+            together_with=tuple(one.cause for one in same),
             remedy=build_remedy(attribution, other),
             effect=attribution.effect_of(other),
             remedy_loss=attribution.loss_beside(step.remedy.after, other.after),
@@ -168,8 +184,9 @@ def _isolated_effect(attribution: Attribution, causes: tuple[Cause, ...]) -> Eff
     return None if tried is None else attribution.effect_of(tried)
 
 
-def _other_finding(attribution: Attribution, settled: SettledSuspect) -> Finding:
-    """Return the finding of a suspect that is no step of the chain."""
+def _other_finding(attribution: Attribution, group: Sequence[SettledSuspect]) -> Finding:
+    """Return the finding of suspects that are no step of the chain, and share a remedy."""
+    settled, suspects = group[0], [one.suspect for one in group]
     suspect, tried, chain = settled.suspect, settled.tried, attribution.chain
     remedy, effect = None, None
     if tried is not None:
@@ -184,14 +201,15 @@ def _other_finding(attribution: Attribution, settled: SettledSuspect) -> Finding
         stage=suspect.cause.stage,
         severity=settled.severity,
         evidence_state=settled.state,
+        together_with=tuple(other.cause for other in suspects[1:]),
         seconds_needed=settled.seconds_needed,
-        sentence=f"{suspect.sentence}. {remark}.",
-        evidence=suspect.evidence,
+        sentence=f"{'. '.join(one.sentence for one in suspects)}. {remark}.",
+        evidence=tuple(proof for one in suspects for proof in one.evidence),
         remedy=remedy,
         effect=effect,
         isolated_effect=_isolated_effect(attribution, (suspect.cause,)),
-        rows=suspect.rows,
-        columns=suspect.columns,
+        rows=tuple(row for one in suspects for row in one.rows),
+        columns=tuple(column for one in suspects for column in one.columns),
     )
 
 

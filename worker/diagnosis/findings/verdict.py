@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
-from lowloss.results.losses import compare_with_constant
+from lowloss.results.losses import compare_with_constant, describe_causes
 from lowloss.wording import (
     counted,
     describe_score,
@@ -202,4 +202,4 @@ def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> lis
 
 
 def _list_causes(findings: Sequence[Finding]) -> str:
-    return list_first([in_words(finding.cause) for finding in findings], MAX_LISTED)
+    return list_first([describe_causes(finding) for finding in findings], MAX_LISTED)
