@@ -222,11 +222,12 @@ def export_reports(
     reporter.record(missing_artifacts=missing)
     job_id = reporter.fence.job_id
     facts = reporter.read(lambda session: read_facts(session, job_id, exported.metadata))
-    reporter.record(remarks=remarks(facts))
     if diagnosis is not None:
-        diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
+        remarks_on_search = search_remarks(replace(facts, diagnosis=diagnosis))
+        diagnosis = diagnosis.model_copy(update={"search": remarks_on_search})
         store_diagnosis(diagnosis, reporter, folder)
         facts = replace(facts, diagnosis=diagnosis)
+    reporter.record(remarks=remarks(facts))
     job, trials, curves = facts.job, facts.trials, facts.curves
     write_study(folder / STUDY, job.id, job.search, trials, curves)
     write_trials(folder / TRIALS, trials)

@@ -12,6 +12,7 @@ from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
     clipped,
     counted,
+    format_loss,
     format_metric,
     format_number,
     format_percent,
@@ -80,8 +81,14 @@ def remarks(facts: Facts) -> tuple[str, ...]:
 
 
 def search_remarks(facts: Facts) -> tuple[str, ...]:
-    """Return the remarks that say what kept losses high during the search."""
-    parts = (_ended_badly(facts), _last_epoch(facts), _edges(facts), _overfit(facts))
+    """Return what kept losses high during the search, and what its model says of the noise."""
+    parts = (
+        _ended_badly(facts),
+        _last_epoch(facts),
+        _edges(facts),
+        _overfit(facts),
+        _noise_below_estimate(facts),
+    )
     return tuple(sentence for part in parts for sentence in part)
 
 
@@ -226,6 +233,19 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
             f"The winner was not confirmed: it was compared on one seed, not on {seeds}: {why}. "
             "Another seed might have chosen otherwise."
         )
+
+
+def _noise_below_estimate(facts: Facts) -> Iterator[str]:
+    """Say that the model has less error than the diagnosis estimates for the noise alone."""
+    floor = facts.diagnosis.noise_floor if facts.diagnosis is not None else None
+    rmse = (facts.job.outcome.test_metrics or {}).get("rmse")
+    if floor is None or floor.estimate is None or rmse is None or rmse**2 >= floor.estimate:
+        return
+    yield (
+        f"The estimate of the noise floor, {format_loss(floor.estimate)}, is too high: it is above "
+        f"what the search's model reached on its test rows, a mean squared error of "
+        f"{format_loss(rmse**2)}. The noise is at most about that."
+    )
 
 
 def _ended_badly(facts: Facts) -> Iterator[str]:
