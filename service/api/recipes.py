@@ -49,9 +49,32 @@ async def read_stopping(
     return {name: value for name, value in options.items() if value is not None} or None
 
 
+async def read_preprocessing(
+    scale_features: Annotated[RecipeScaling | None, Scaled] = None,
+    scale_target: Annotated[Literal["none", "standard", "minmax"] | None, Scaled] = None,
+    missing: Annotated[
+        Literal["keep", "mean"] | None,
+        Query(description="What is fed for a missing number.", examples=["mean"]),
+    ] = None,
+    select_features: Annotated[
+        int | None,
+        Query(description="How many inputs are kept; needs `missing=mean`.", examples=[20]),
+    ] = None,
+) -> dict[str, Any]:
+    """Collect what was done to the columns first, as fields of a Recipe."""
+    columns = {
+        "scale_features": scale_features,
+        "scale_target": scale_target,
+        "missing": missing,
+        "select_features": select_features,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
 async def read_fit(
     *,
     stopping: Annotated[dict[str, Any] | None, Depends(read_stopping)],
+    columns: Annotated[dict[str, Any], Depends(read_preprocessing)],
     epochs: Annotated[int | None, Query(description="Of `fit`.", examples=[100])] = None,
     batch_size: Annotated[int | None, Query(description="Of `fit`.", examples=[32])] = None,
     validation_split: Annotated[
@@ -67,8 +90,6 @@ async def read_fit(
     ] = None,
     loss: Annotated[Text | None, Query(description="Of `compile`.", examples=["mse"])] = None,
     optimizer: Annotated[Text | None, Query(description="Of `compile`.", examples=["adam"])] = None,
-    scale_features: Annotated[RecipeScaling | None, Scaled] = None,
-    scale_target: Annotated[Literal["none", "standard", "minmax"] | None, Scaled] = None,
 ) -> dict[str, Any]:
     """Collect the options of the training, as fields of a Recipe."""
     fit: dict[str, Any] = {
@@ -81,10 +102,8 @@ async def read_fit(
         "early_stopping": stopping,
         "loss": loss,
         "optimizer": optimizer,
-        "scale_features": scale_features,
-        "scale_target": scale_target,
     }
-    return {name: value for name, value in fit.items() if value is not None}
+    return columns | {name: value for name, value in fit.items() if value is not None}
 
 
 @router.post(

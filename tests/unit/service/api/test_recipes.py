@@ -27,6 +27,8 @@ FIT = {
     "patience": 4,
     "restore_best_weights": True,
     "scale_features": "standard",
+    "missing": "mean",
+    "select_features": 20,
 }
 
 
@@ -57,7 +59,11 @@ def test_recipe_of_a_keras_model_has_what_was_given_beside_it(
     assert (recipe.epochs, recipe.batch_size, recipe.validation_split) == (50, 16, 0.2)
     assert recipe.early_stopping is not None
     assert (recipe.early_stopping.patience, recipe.early_stopping.restore_best_weights) == (4, True)
-    assert recipe.scale_features == "standard"
+    assert (recipe.scale_features, recipe.missing, recipe.select_features) == (
+        "standard",
+        "mean",
+        20,
+    )
     assert isinstance(answer.json()["notes"], list)
     assert count_rows(store) == before
 

@@ -84,6 +84,13 @@ def recipe_of(text: str) -> Any:
     )
 
 
+def test_form_of_a_diagnosis_offers_to_select_inputs(client: TestClient, store: Database) -> None:
+    form = client.get("/diagnose", params={"dataset": a_dataset(store)}).text
+
+    assert '<input type="number" data-path="select_features"' in form
+    assert '<select data-path="missing"><option value="">kept, as NaN</option><option>mean<' in form
+
+
 def test_diagnosis_is_gone_on_from(client: TestClient, store: Database) -> None:
     diagnosis = a_diagnosis(remedied_recipe=a_recipe(scale_target="standard"))
     job = a_diagnosis_job(store, name="why", budget={"max_seconds": 7}, seed=3)
