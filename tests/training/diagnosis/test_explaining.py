@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from lowloss.results import Cause, EvidenceState, Severity
@@ -9,6 +11,7 @@ from lowloss.spec import Recipe
 from tests.builders.chains import REFERENCE, attributed, causes, explained, is_scaled, suspect
 from tests.builders.trainers import RAW, MadeUp, as_trainer
 from worker.diagnosis.chain.explain import explain
+from worker.diagnosis.chain.gains import mean_loss
 from worker.diagnosis.chain.remedies import list_candidates
 from worker.diagnosis.findings.findings import build_findings
 from worker.diagnosis.training.variants import Variant
@@ -277,3 +280,29 @@ def test_alternative_of_two_causes_is_told_once() -> None:
         Cause.no_early_stopping,
         Cause.no_validation_split,
     }
+
+
+@pytest.mark.parametrize("raw", [20.0, 0.9])
+def test_share_can_be_recomputed_from_the_losses_that_are_told(raw: float) -> None:
+    def loss(recipe: Recipe) -> float:
+        return (
+            0.06 if is_scaled(recipe) and recipe.epochs > 10 else 0.3 if is_scaled(recipe) else raw
+        )
+
+    def count(value: float | None) -> float:
+        assert value is not None
+        return value if value <= 1 else 1 + math.log10(value)
+
+    trainer, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
+    attribution = attributed(found)
+    effects = [finding.effect for finding in build_findings(attribution, {})]
+    recipe = count(mean_loss(trainer.runs_of(found.start), trainer.constant))
+
+    # The least that was reached is the 0.05 of the builder's `attributed`.
+    assert len(effects) == 2
+    for effect in effects:
+        assert effect is not None
+        taken_off = count(effect.before) - count(effect.after)
+        assert effect.share == pytest.approx(taken_off / (recipe - 0.05))
