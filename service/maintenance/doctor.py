@@ -6,7 +6,10 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -33,6 +36,10 @@ LOW_FREE_BYTES = 16 * MIN_FREE_BYTES
 """Room on a disk that one large table could use up."""
 MAX_BLOBS = 10
 """So many of the newest blobs are looked for in their object store, by two requests each."""
+MAX_SECONDS = 60.0
+"""What has no answer by then is not waited for: each request has a limit, and many add up."""
+CHECKS_OF_DATABASE = ("clock", "database", "space", "schema", "workers", "blobs")
+CHECKS_OF_DISKS = ("data folder", "temporary files", "leftovers")
 MAX_CLOCK_SECONDS = 5.0
 """Clocks that differ by less do not matter: leases last 30 s."""
 
@@ -59,15 +66,60 @@ class Check:
         return f"{line}: {self.fix}" if self.fix else line
 
 
-def examine(settings: Settings) -> list[Check]:
-    """Look at everything; a SQLite database is opened as a server opens it, in WAL mode."""
-    checks = list(_check_database(settings))
+class _Examination:
+    """Checks that are made in a thread of their own, one after the other; `names` are theirs."""
+
+    def __init__(self, names: Sequence[str], checks: Iterator[Check]) -> None:
+        self._names = names
+        self._checks = checks
+        self._made: list[Check] = []
+        self._ended = Future[None]()
+        # What does not answer must not keep the process from its end.
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            for check in self._checks:
+                self._made.append(check)
+        except Exception as error:
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the last check, no longer than some seconds."""
+        wait([self._ended], seconds)
+
+    def list_checks(self, limit_s: float) -> list[Check]:
+        """Return the checks that were made, and those that were not within the limit as wrong.
+
+        Raise what a check raised.
+        """
+        if self._ended.done():
+            self._ended.result()
+            return self._made
+        made = list(self._made)
+        known = {check.name for check in made}
+        detail = f"not looked at: no answer within {format_duration(limit_s)}"
+        fix = "look whether what it is on answers, and run this again"
+        names = [name for name in self._names if name not in known]
+        return made + [Check(name, Verdict.wrong, detail, fix) for name in names]
+
+
+def examine(settings: Settings, *, limit_s: float = MAX_SECONDS) -> list[Check]:
+    """Look at everything, for no longer than a limit: what was not looked at then is said.
+
+    A SQLite database is opened as a server opens it, in WAL mode.
+    """
+    end = time.monotonic() + limit_s
+    examinations = [_Examination(CHECKS_OF_DATABASE, _check_database(settings))]
     if settings.blob_store is not None:
-        checks.append(_check_object_store(settings.blob_store))
-    checks.append(_check_disk("data folder", settings.data_dir))
-    checks.append(_check_disk("temporary files", Path(tempfile.gettempdir())))
-    checks.append(_check_leftovers(settings.data_dir))
-    return checks
+        checks = _check_object_store(settings.blob_store)
+        examinations.append(_Examination(("object store",), checks))
+    examinations.append(_Examination(CHECKS_OF_DISKS, _check_disks(settings.data_dir)))
+    for examination in examinations:
+        examination.wait(max(0.0, end - time.monotonic()))
+    return [check for one in examinations for check in one.list_checks(limit_s)]
 
 
 def _check_database(settings: Settings) -> Iterator[Check]:
@@ -172,14 +224,21 @@ def _has_ends(blob: StoredObjects) -> bool:
     )
 
 
-def _check_object_store(store: str) -> Check:
+def _check_object_store(store: str) -> Iterator[Check]:
     try:
         probe_store(store)
     except LowlossError as error:
-        return Check("object store", Verdict.wrong, str(error))
+        yield Check("object store", Verdict.wrong, str(error))
     except ObjectStoreAway as error:
-        return Check("object store", Verdict.wrong, error.detail, error.fix)
-    return Check("object store", Verdict.ok, f"{store} answers")
+        yield Check("object store", Verdict.wrong, error.detail, error.fix)
+    else:
+        yield Check("object store", Verdict.ok, f"{store} answers")
+
+
+def _check_disks(data_dir: Path) -> Iterator[Check]:
+    yield _check_disk("data folder", data_dir)
+    yield _check_disk("temporary files", Path(tempfile.gettempdir()))
+    yield _check_leftovers(data_dir)
 
 
 def _check_disk(name: str, folder: Path) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections import namedtuple
 from dataclasses import replace
 from datetime import timedelta
@@ -99,6 +100,37 @@ def test_clocks_that_differ_are_told(
 
     assert clock.detail == said
     assert (clock.verdict is doctor.Verdict.ok) == (abs(seconds) < 5)
+
+
+def test_check_that_does_not_end_is_named_and_those_after_it(
+    sqlite_database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def wait_for_workers(_: Database) -> int:
+        released.wait()
+        return 1
+
+    monkeypatch.setattr(doctor, "count_live_workers", wait_for_workers)
+    url = sqlite_database.url.render_as_string(hide_password=False)
+
+    checks = doctor.examine(Settings(database_url=url, data_dir=folder), limit_s=1.0)
+    released.set()
+
+    silent = [check for check in checks if "no answer within 1 s" in check.detail]
+    assert {check.name for check in silent} >= {"workers", "blobs"}
+    assert all(check.verdict is doctor.Verdict.wrong and check.fix for check in silent)
+    names = (*doctor.CHECKS_OF_DATABASE, *doctor.CHECKS_OF_DISKS)
+    assert [check.name for check in checks] == list(names)
+
+
+def test_error_that_no_check_expects_is_raised(
+    sqlite_database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "count_live_workers", lambda _: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        examine(sqlite_database, folder)
 
 
 def test_command_fails_where_there_is_no_database_and_makes_none(
