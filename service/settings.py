@@ -224,6 +224,7 @@ class Settings(BaseSettings):
         float,
         Field(
             ge=0.0001,
+            allow_inf_nan=False,
             description="Cores of an actor that trains on the Ray cluster; with `0.5`, two actors "
             "share one.",
         ),
@@ -231,7 +232,9 @@ class Settings(BaseSettings):
     ray_gpus: Annotated[
         float,
         Field(
-            ge=0.0, description="GPUs of an actor: a whole number, or less than 1, a part of one."
+            ge=0.0,
+            allow_inf_nan=False,
+            description="GPUs of an actor: a whole number, or less than 1, a part of one.",
         ),
     ] = 0
     ray_memory_bytes: Annotated[

@@ -72,7 +72,7 @@ class _Examination:
     def __init__(self, names: Sequence[str], checks: Iterator[Check]) -> None:
         self._names = names
         self._checks = checks
-        self._made: list[Check] = []
+        self._answered: list[Check] = []
         self._ended = Future[None]()
         # What does not answer must not keep the process from its end.
         threading.Thread(target=self._run, daemon=True).start()
@@ -80,7 +80,7 @@ class _Examination:
     def _run(self) -> None:
         try:
             for check in self._checks:
-                self._made.append(check)
+                self._answered.append(check)
         except Exception as error:
             self._ended.set_exception(error)
         else:
@@ -97,13 +97,13 @@ class _Examination:
         """
         if self._ended.done():
             self._ended.result()
-            return self._made
-        made = list(self._made)
-        known = {check.name for check in made}
+            return self._answered
+        answered = list(self._answered)
+        names_answered = {check.name for check in answered}
         detail = f"not looked at: no answer within {format_duration(limit_s)}"
         fix = "look whether what it is on answers, and run this again"
-        names = [name for name in self._names if name not in known]
-        return made + [Check(name, Verdict.wrong, detail, fix) for name in names]
+        names = [name for name in self._names if name not in names_answered]
+        return answered + [Check(name, Verdict.wrong, detail, fix) for name in names]
 
 
 def examine(settings: Settings, *, limit_s: float = MAX_SECONDS) -> list[Check]:

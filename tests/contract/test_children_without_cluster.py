@@ -95,6 +95,10 @@ def test_child_that_hangs_while_its_head_is_silent_is_no_failure_of_its_job(
     [
         ("silence='its head is silent'", "its head is silent; "),
         (
+            "cluster={'its head': '127.0.0.1:1'}",
+            "the Ray cluster: its head does not answer at 127.0.0.1:1: ",
+        ),
+        (
             "cluster={'its head': '127.0.0.1:PORT', 'this node': '127.0.0.1:1'}",
             "the Ray cluster: this node does not answer at 127.0.0.1:1: ",
         ),

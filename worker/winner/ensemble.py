@@ -58,13 +58,17 @@ def choose_members(
     others = range(len(candidates))
     chosen = library.choose(others, count)
     if linear is not None and len(chosen) == count:
-        linear_count = _count_linear(library, others, count)
+        by_loss = replace(library, objective=Objective.val_loss)
+        linear_count = _count_linear(by_loss, others, count)
         chosen[count - linear_count :] = [len(candidates)] * linear_count
     return [everyone[index] for index in chosen]
 
 
 def _count_linear(library: _Library, others: Sequence[int], count: int) -> int:
-    """Count the members of `count` that are the last of a library; 0 where it cannot be told."""
+    """Count the members of `count` that are to be linear, the last of a library.
+
+    Parts have few rows, of which metrics such as accuracy say little: the loss judges.
+    """
     divided, linear = library.divide(), len(library.outputs) - 1
     parts = range(len(divided.parts))
     costs_PJ = []
@@ -75,10 +79,8 @@ def _count_linear(library: _Library, others: Sequence[int], count: int) -> int:
         judge = divided.take([part])
         members_J = [[*chosen[: count - j], *[linear] * j] for j in range(count + 1)]
         costs_PJ.append([judge.cost(members) for members in members_J])
-    mean_J = np.mean(costs_PJ, axis=0)
-    if not np.isfinite(mean_J).all():
-        return 0
-    excess_PJ = np.array(costs_PJ) - np.take(costs_PJ, [int(np.argmin(mean_J))], axis=1)
+    best = int(np.argmin(np.mean(costs_PJ, axis=0)))
+    excess_PJ = np.array(costs_PJ) - np.take(costs_PJ, [best], axis=1)
     error_J = excess_PJ.std(axis=0, ddof=1) / math.sqrt(len(excess_PJ))
     return int(np.flatnonzero(excess_PJ.mean(axis=0) <= TOLERANCE * error_J)[-1])
 

@@ -54,7 +54,7 @@ def gain_of_networks(facts: Facts) -> Iterator[str]:
     networks = "one network" if gain.members == 1 else f"the mean of {gain.members} networks"
     trials, linear = len({*gain.trials} - {0}), gain.trials.count(0)
     if linear:
-        networks += f", {linear} of them linear"
+        networks += f", {'all' if linear == gain.members else linear} of them linear"
     if trials > 1:
         networks += f"{' and the others' if linear else ''} of {counted(trials, 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks

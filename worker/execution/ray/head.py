@@ -54,7 +54,9 @@ class Head:
         own = GetAllNodeInfoRequest.NodeSelector(node_id=self._node.binary())
         self._selectors = [own] if asks_for_own_node else None
         self._nodes = self._list_nodes()
-        node = self._nodes[self._node]
+        node = self._nodes.get(self._node)
+        if node is None:
+            raise RayError("it knows this machine's node no more")
         self.node_address = f"{node.node_manager_address}:{node.node_manager_port}"
         self._answered_at = time.monotonic()
         self._is_closed = threading.Event()

@@ -129,7 +129,7 @@ CASES: dict[str, Callable[[], Facts]] = {
     "The model is the mean of 5 networks, 2 of them linear and the others of 2 trials, refitted on": lambda: (
         plain_facts(outcome={"final_gain": a_gain(members=5, trials=(4, 4, 1, 0, 0))})
     ),
-    "The model is the mean of 3 networks, 3 of them linear, refitted on": lambda: (
+    "The model is the mean of 3 networks, all of them linear, refitted on": lambda: (
         plain_facts(outcome={"final_gain": a_gain(trials=(0, 0, 0))})
     ),
     "The model is the mean of 3 networks, refitted on all rows but the test rows: that worsens RMSE": lambda: (
