@@ -91,7 +91,11 @@ def findings_of(diagnosis: Diagnosis) -> tuple[RecordedFinding, ...]:
         RecordedFinding(
             cause=cause,
             severity=finding.severity,
-            alternatives=tuple(other.cause for other in finding.alternatives),
+            alternatives=tuple(
+                cause
+                for other in finding.alternatives
+                for cause in (other.cause, *other.together_with)
+            ),
         )
         for finding in diagnosis.findings
         for cause in (finding.cause, *finding.together_with)
