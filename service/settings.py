@@ -23,12 +23,16 @@ PARSER_MEMORY_SHARE = 0.25
 JOB_MEMORY_SHARE = 0.8
 """The part of the machine's memory that a running job may take."""
 
+MIN_QUANTITY = 0.0001
+"""Ray takes no quantity with more decimals (2.60)."""
+
 RAY_SETTINGS = {
     "CPU": "LOWLOSS_RAY_CORES",
     "GPU": "LOWLOSS_RAY_GPUS",
     "memory": "LOWLOSS_RAY_MEMORY_BYTES",
+    "object_store_memory": "Ray itself",
 }
-"""Ray's resources that have a setting each."""
+"""What sets Ray's resources of these names."""
 
 
 class Limits(TableLimits):
@@ -223,7 +227,7 @@ class Settings(BaseSettings):
     ray_cores: Annotated[
         float,
         Field(
-            ge=0.0001,
+            ge=MIN_QUANTITY,
             allow_inf_nan=False,
             description="Cores of an actor that trains on the Ray cluster; with `0.5`, two actors "
             "share one.",
@@ -246,7 +250,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     ray_resources: Annotated[
-        dict[str, Annotated[float, Field(ge=0.0001)]],
+        dict[str, Annotated[float, Field(ge=MIN_QUANTITY)]],
         NoDecode,
         Field(
             description="What else an actor needs of its node, by the names that `ray start "
@@ -284,7 +288,7 @@ class Settings(BaseSettings):
     @field_validator("ray_gpus")
     @classmethod
     def _check_gpus(cls, value: float) -> float:
-        if value > 1 and not value.is_integer():
+        if 0 < value < MIN_QUANTITY or (value > 1 and not value.is_integer()):
             raise ValueError(f"{value} is neither a whole number of GPUs nor a part of one")
         return value
 

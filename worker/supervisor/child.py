@@ -23,7 +23,7 @@ from worker.progress.protocol import Ended, Ending
 from worker.supervisor.folders import WorkFolder
 
 COMMAND = (sys.executable, "-m", "worker.jobs.main")
-CONNECT_SECONDS = 2.0
+CLUSTER_SECONDS = 2.0
 """How long the head of a cluster, or this machine's node, may take to accept a connection."""
 END_SECONDS = 5.0
 """How long a child may take to end by itself once its pipe is closed."""
@@ -211,7 +211,7 @@ class Child:
         for name, address in self._cluster.items():
             host, _, port = address.rpartition(":")
             try:
-                socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+                socket.create_connection((host, int(port)), timeout=CLUSTER_SECONDS).close()
             except OSError as error:
                 return f"the Ray cluster: {name} does not answer at {address}: {error}"
         return None

@@ -57,8 +57,8 @@ class Pace:
             self._thread_seconds += max(0.0, seconds * busy - compile_seconds)
 
     def count(self, trained: Iterable[TrainedPlan], arrays: Arrays) -> None:
-        """Count plans that were trained; epochs before their checkpoints were trained earlier."""
-        for one in (one for one in trained if one.epochs):
+        """Count plans that have ended; epochs before their checkpoints were trained earlier."""
+        for one in trained:
             before = one.plan.checkpoint
             epochs = len(one.epochs) - (len(before.epochs) if before else 0)
             self._estimated_seconds += plan_seconds(one.plan, arrays, epochs)

@@ -45,26 +45,37 @@ def choose_members(
 
     That is the objective of validation rows, on average over folds; the first of equals is taken.
     Of them the `linear` network is as many as `TOLERANCE` allows, in the place of those that were
-    chosen last. All were trained on all folds. Fewer are returned once `goes_on` returns False.
+    chosen last; it comes in between, so that the first ones of any number go together, too. All
+    were trained on all folds. Fewer are returned once `goes_on` returns False.
     """
-    everyone = [*candidates, *([] if linear is None else [linear])]
+    networks = [*candidates, *([] if linear is None else [linear])]
     fits = [prepared.fits[fold.plan.fold] for fold in candidates[0].folds]
     library = _Library(
         tuple(_Part(prepared.labelled.y[fit.split.validation], fit) for fit in fits),
-        [[fold.val_output_MC for fold in one.folds] for one in everyone],
+        [[fold.val_output_MC for fold in network.folds] for network in networks],
         objective,
         goes_on,
     )
-    others = range(len(candidates))
-    chosen = library.choose(others, count)
+    trained = range(len(candidates))
+    chosen = library.choose(trained, count)
     if linear is not None and len(chosen) == count:
         by_loss = replace(library, objective=Objective.val_loss)
-        linear_count = _count_linear(by_loss, others, count)
-        chosen[count - linear_count :] = [len(candidates)] * linear_count
-    return [everyone[index] for index in chosen]
+        linear_count = _count_linear(by_loss, trained, count)
+        chosen = _spread(chosen[: count - linear_count], [len(candidates)] * linear_count)
+    return [networks[index] for index in chosen]
 
 
-def _count_linear(library: _Library, others: Sequence[int], count: int) -> int:
+def _spread(chosen: Sequence[int], others: Sequence[int]) -> list[int]:
+    """Put others evenly between the chosen ones, which stay in their order."""
+    ranked = [
+        ((position + 0.5) / len(indices), index)
+        for indices in (chosen, others)
+        for position, index in enumerate(indices)
+    ]
+    return [index for _, index in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _count_linear(library: _Library, trained: Sequence[int], count: int) -> int:
     """Count the members of `count` that are to be linear, the last of a library.
 
     Parts have few rows, of which metrics such as accuracy say little: the loss judges.
@@ -73,7 +84,8 @@ def _count_linear(library: _Library, others: Sequence[int], count: int) -> int:
     parts = range(len(divided.parts))
     costs_PJ = []
     for part in parts:
-        chosen = divided.take([other for other in parts if other != part]).choose(others, count)
+        others = divided.take([other for other in parts if other != part])
+        chosen = others.choose(trained, count)
         if len(chosen) < count:
             return 0
         judge = divided.take([part])

@@ -6,8 +6,8 @@ what it is worth. N rows, D inputs, C outputs; L levels of a column, R of their 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -31,16 +31,17 @@ MAX_CELLS = 10_000_000
 """Rows x inputs x outputs of all folds beyond which none is solved: nothing else is done meanwhile.
 Ten classes of 20,000 rows and 100 inputs took 23.5 s."""
 MAX_ITERATIONS = 1_000
-ABSENT_BIAS = -15.0
-"""The logit of a class that has no training row."""
+HALVES = np.array([-0.5, 0.5])
 
 
-def solve_linear(prepared: Prepared, spec: JobSpec, like: Plan) -> TrainingResult | None:
+def solve_linear(
+    prepared: Prepared, spec: JobSpec, like: Plan, *, goes_on: Callable[[], bool] = lambda: True
+) -> TrainingResult | None:
     """Solve a linear network on each fold, its numbers standardised.
 
     None where the job gives the number of layers or of inputs, or scales numbers in other ways,
-    or where the table is too large. Its plan has the settings of `like`, another network's, which
-    mean nothing here.
+    where the table is too large, or once `goes_on` returns False. Its plan has the settings of
+    `like`, another network's, which mean nothing here.
     """
     choice, arrays = InputChoice("standard"), prepared.arrays
     if choice not in input_choices(spec) or isinstance(spec.search_space.layers, int):
@@ -58,11 +59,21 @@ def solve_linear(prepared: Prepared, spec: JobSpec, like: Plan) -> TrainingResul
         fold=first,
         checkpoint=None,
     )
-    folds = (replace(plan, fold=first + fold) for fold in range(count))
-    return TrainingResult(plan, tuple(solve_plan(arrays, fold) for fold in folds))
+    folds = list[TrainedPlan]()
+    for fold in range(first, first + count):
+        if not goes_on():
+            return None
+        folds.append(_solve_plan(arrays, replace(plan, fold=fold)))
+    return TrainingResult(plan, tuple(folds))
 
 
-def solve_plan(arrays: Arrays, plan: Plan) -> TrainedPlan:
+def solve_plans(plans: Sequence[Plan], arrays: Arrays) -> dict[tuple[int, int], TrainedPlan]:
+    """Solve the linear networks among plans, by their number and seed: equal ones once."""
+    linear = {(plan.number, plan.seed): plan for plan in plans if plan.number == LINEAR_NUMBER}
+    return {key: _solve_plan(arrays, plan) for key, plan in linear.items()}
+
+
+def _solve_plan(arrays: Arrays, plan: Plan) -> TrainedPlan:
     """Solve a linear network on the training rows of a plan's fold."""
     rows = arrays.rows(plan.fold)
     coefficient_DC, bias_C = _solve(arrays, rows)
@@ -89,23 +100,10 @@ def _solve(arrays: Arrays, rows: FoldRows) -> tuple[Float64Array, Float64Array]:
         return np.atleast_2d(ridge.coef_).T, np.atleast_1d(ridge.intercept_)
     model = LogisticRegression(C=1.0 / PENALTY, max_iter=MAX_ITERATIONS)
     model.fit(x_ND, rows.y_train_N.astype(np.int64), weight_N)
-    if arrays.loss is Loss.binary:
-        return model.coef_.T, model.intercept_
-    return _of_all_classes(model, arrays.outputs)
-
-
-def _of_all_classes(model: Any, outputs: int) -> tuple[Float64Array, Float64Array]:
-    """Return coefficients and biases of all classes, where the training rows may lack some."""
-    coefficient_DC = np.zeros((model.coef_.shape[1], outputs))
-    bias_C = np.full(outputs, ABSENT_BIAS)
-    if len(model.classes_) == 2:
-        # Of two classes scikit-learn has the second one's logit.
-        classes, sign = model.classes_, np.array([-0.5, 0.5])
-        coefficient_DC[:, classes], bias_C[classes] = model.coef_.T * sign, model.intercept_ * sign
-    else:
-        coefficient_DC[:, model.classes_] = model.coef_.T
-        bias_C[model.classes_] = model.intercept_
-    return coefficient_DC, bias_C
+    if arrays.loss is Loss.multiclass and arrays.outputs == 2:
+        # scikit-learn has the logit of the second class alone.
+        return model.coef_.T * HALVES, model.intercept_ * HALVES
+    return model.coef_.T, model.intercept_
 
 
 def _one_hot(arrays: Arrays, x_ND: FloatArray) -> Float64Array:

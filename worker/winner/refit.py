@@ -28,7 +28,7 @@ from worker.winner.calibration import divide_logits, fit_temperature
 from worker.winner.confirm import Confirmed
 from worker.winner.ensemble import choose_members
 from worker.winner.final_model import FinalModel, FinalModels
-from worker.winner.linear import LINEAR_NUMBER, solve_linear, solve_plan
+from worker.winner.linear import LINEAR_NUMBER, solve_linear, solve_plans
 from worker.winner.refit_time import RESERVE_FACTOR, share_of_all_rows
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,11 @@ class MemberPlans:
     chosen: tuple[TrainingResult, ...]
     trainings: Mapping[int, TrainingResult]
     winner: int
+
+    @property
+    def linear(self) -> list[TrainingResult]:
+        """The linear network on each fold, if it is chosen."""
+        return [one for number, one in self.trainings.items() if number == LINEAR_NUMBER]
 
 
 def make_final_models(
@@ -174,7 +179,7 @@ def _choose_settings(
             if training.is_good and len(training.folds) == len(prepared.splits.folds)
         ]
         if pool:
-            linear = solve_linear(prepared, spec, winner.plan)
+            linear = solve_linear(prepared, spec, winner.plan, goes_on=goes_on)
             return choose_members(
                 pool, prepared, spec.objective, final.members, linear=linear, goes_on=goes_on
             )
@@ -214,7 +219,7 @@ def _train_members(
     plans = [replace(plan, fold=plan.fold + fold) for plan in members.plans]
     trained = {
         _member_key(run_fold.plan): run_fold
-        for run in confirmed.repeats
+        for run in (*confirmed.repeats, *members.linear)
         for run_fold in run.folds
         if run_fold.plan.fold % count == fold
     }
@@ -222,7 +227,7 @@ def _train_members(
     # The search's engine trains plans side by side that have one setting.
     for trial in dict.fromkeys(plan.number for plan in missing):
         of_trial = [plan for plan in missing if plan.number == trial]
-        trained |= _train_plans(engine, single.prepared, of_trial, reporter)
+        trained |= _train_plans(engine, of_trial, reporter)
     networks, temperature = _members_of(plans, trained, members, single.prepared, spec)
     return FinalModel(single.prepared, networks, temperature) if networks else None
 
@@ -249,7 +254,9 @@ def _refit_members(
         for plan in members.plans
     ]
     epochs = {number: training.best_epoch or 1 for number, training in members.trainings.items()}
-    trained = _refit_in_time(refit, plans, epochs, spec, reporter, engines=engines)
+    solved = solve_plans(plans, refit.arrays)
+    others = [plan for plan in plans if _member_key(plan) not in solved]
+    trained = solved | _refit_in_time(refit, others, epochs, spec, reporter, engines=engines)
     networks, temperature = _members_of(plans, trained, members, prepared, spec)
     return FinalModel(refit, networks, temperature) if networks else None
 
@@ -275,7 +282,7 @@ def _refit_in_time(
 
     def seconds_of(first: int, last: int) -> float:
         expect = partial(pace.expect, together=spec.validation.fold_count)
-        settings = len({plan.number for plan in plans[first:last]} - {LINEAR_NUMBER})
+        settings = len({plan.number for plan in plans[first:last]})
         seconds = expect(estimates[first:last]) + again * expect(estimates[:last])
         return RESERVE_FACTOR * seconds + pace.expect([], programs=settings)
 
@@ -288,7 +295,7 @@ def _refit_in_time(
         if last == first:
             break
         with pace.measure(engine, plans=last - first):
-            part = _train_plans(engine, refit, plans[first:last], reporter, epochs=epochs)
+            part = _train_plans(engine, plans[first:last], reporter, epochs=epochs)
         pace.count(part.values(), refit.arrays)
         trained |= part
         first = last
@@ -303,7 +310,10 @@ def _train_on_all_rows(
     refit = prepare_refit(scored.prepared, spec, choices, use_test_rows=True)
     plans = [member.plan for member in scored.members]
     epochs = {member.plan.number: len(member.epochs) for member in scored.members}
-    trained = _train_plans(engines.build_for(refit), refit, plans, reporter, epochs=epochs)
+    solved = solve_plans(plans, refit.arrays)
+    others = [plan for plan in plans if _member_key(plan) not in solved]
+    engine = engines.build_for(refit)
+    trained = solved | _train_plans(engine, others, reporter, epochs=epochs)
     if trained.keys() < {_member_key(plan) for plan in plans}:
         return None
     networks = (trained[_member_key(plan)] for plan in plans)
@@ -315,7 +325,6 @@ def _train_on_all_rows(
 
 def _train_plans(
     engine: Engine,
-    prepared: Prepared,
     plans: Sequence[Plan],
     reporter: Reporter,
     *,
@@ -323,7 +332,6 @@ def _train_plans(
 ) -> dict[MemberKey, TrainedPlan]:
     """Train members to their end, or for some epochs; those that someone stopped are left out.
 
-    The weights of linear ones are solved, and are the same for all of them.
     A plan's own `max_epochs` stays as it was: a schedule leads to it.
     """
 
@@ -331,10 +339,8 @@ def _train_plans(
         reporter.poll()
         return reporter.stop_cause is None
 
-    linear = {_member_key(plan): plan for plan in plans if plan.number == LINEAR_NUMBER}
-    trained = {key: solve_plan(prepared.arrays, plan) for key, plan in linear.items()}
-    others = [plan for plan in plans if plan.number != LINEAR_NUMBER]
-    for result in train_plans(engine, others, goes_on, epochs=epochs):
+    trained = {}
+    for result in train_plans(engine, plans, goes_on, epochs=epochs):
         if isinstance(result, FailedPlan):
             number = result.plan.number
             log.warning(

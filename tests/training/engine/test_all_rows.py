@@ -67,10 +67,10 @@ def test_linear_members_are_solved_again_on_all_rows() -> None:
     models = refitted(case, scored, gain)
 
     assert gain is not None
-    assert gain.trials == (3, 0, 0)
+    assert gain.trials == (0, 3, 0)
     assert models.all_rows_refit == "complete"
-    before, after = scored.members[1], models.handed_out.members[1]
-    assert [member.plan.number for member in models.handed_out.members] == [3, 0, 0]
+    before, after = scored.members[0], models.handed_out.members[0]
+    assert [member.plan.number for member in models.handed_out.members] == [0, 3, 0]
     assert not np.array_equal(before.weights[0], after.weights[0])
 
 

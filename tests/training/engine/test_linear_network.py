@@ -20,16 +20,19 @@ from worker.winner.linear import solve_linear
 ROWS, LEVELS = 300, 20
 
 
-def a_table(task: str, **given: Any) -> tuple[Prepared, Any]:
-    """Two numbers and a column of many levels, on all of which the target depends."""
+def a_table(task: str, *, classes: str = "", **given: Any) -> tuple[Prepared, Any]:
+    """Two numbers and a column of many levels, on all of which the target depends.
+
+    It is that of another task where `classes` names one.
+    """
     rng = np.random.default_rng(0)
     x_N2, level_N = rng.normal(size=(ROWS, 2)), rng.integers(0, LEVELS, ROWS)
     z_N = x_N2 @ [1.0, -2.0] + 2.0 * np.sin(level_N) + rng.normal(0, 0.5, ROWS)
     y: Any = {
         "regression": 50 + 9 * z_N,
-        "binary": np.where(z_N > 0, "yes", "no").tolist(),
+        "binary": np.where(z_N > 1, "yes", "no").tolist(),
         "multiclass": [f"class {n}" for n in np.digitize(z_N, [-3, -1, 0, 2])],
-    }[task]
+    }[classes or task]
     columns = {"a": x_N2[:, 0], "b": x_N2[:, 1], "level": [f"l{n}" for n in level_N], "y": y}
     table, check = checked_frame(columns, "y", task=task, **given)
     return prepare(table, check, max_levels=100), check.spec
@@ -86,27 +89,50 @@ def test_table_of_fewer_numbers_than_classes_holds_the_nearest_coefficients(
     assert errors[2] < 1e-6
 
 
-def test_class_without_a_training_row_is_all_but_impossible() -> None:
-    coefficients = np.array([[1.0, -1.0], [2.0, 0.5], [0.0, 1.0]])
-    model = type("Model", (), {})()
-    model.classes_, model.coef_, model.intercept_ = np.array([0, 2, 3]), coefficients, np.zeros(3)
+def test_two_classes_of_several_that_there_might_be_have_a_logit_each() -> None:
+    two, binary = (
+        solved(*a_table(task, classes="binary")).folds[0].val_output_MC
+        for task in ("multiclass", "binary")
+    )
 
-    coefficient_DC, bias_C = linear._of_all_classes(model, 4)
-
-    np.testing.assert_array_equal(coefficient_DC[:, [0, 2, 3]], coefficients.T)
-    assert not coefficient_DC[:, 1].any()
-    assert bias_C.tolist() == [0.0, linear.ABSENT_BIAS, 0.0, 0.0]
+    np.testing.assert_allclose(two[:, 1:], binary, atol=1e-5)
+    np.testing.assert_allclose(two.sum(axis=1), 1.0, atol=1e-6)
 
 
-def test_of_two_classes_of_three_the_logits_differ_by_what_was_solved() -> None:
-    model = type("Model", (), {})()
-    model.classes_, model.coef_ = np.array([0, 2]), np.array([[3.0]])
-    model.intercept_ = np.array([1.0])
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_rows_weigh_as_they_do_for_other_networks(task: str) -> None:
+    prepared, spec = a_table(task, preprocessing={"class_weight": "balanced"})
 
-    coefficient_DC, bias_C = linear._of_all_classes(model, 3)
+    (fold,) = solved(prepared, spec).folds
 
-    assert coefficient_DC[0, 2] - coefficient_DC[0, 0] == 3.0
-    assert bias_C[2] - bias_C[0] == 1.0
+    rows = prepared.arrays.rows(fold.plan.fold)
+    (embedding,) = prepared.arrays.embeddings
+    x_ND = as_columns(rows.x_train_ND.astype(np.float64), embedding.codes)
+    x_MD = as_columns(rows.x_val_MD.astype(np.float64), embedding.codes)
+    assert rows.weight_train_N is not None
+    assert np.ptp(rows.weight_train_N) > 0
+    model = LogisticRegression(max_iter=1000).fit(x_ND, rows.y_train_N, rows.weight_train_N)
+    probability_MC = model.predict_proba(x_MD)
+    expected = probability_MC[:, 1:] if task == "binary" else probability_MC
+    np.testing.assert_allclose(fold.val_output_MC, expected, atol=2e-5)
+
+
+def test_its_numbers_are_standardised_wherever_that_choice_stands() -> None:
+    scalings = {"scale_features": {"choices": ["quantile", "standard"]}}
+    folds = {"strategy": "kfold", "folds": 3}
+    first = solved(*a_table("regression", validation=folds))
+    second = solved(*a_table("regression", validation=folds, preprocessing=scalings))
+
+    assert [fold.plan.fold for fold in second.folds] == [3, 4, 5]
+    for one, other in zip(first.folds, second.folds, strict=True):
+        np.testing.assert_allclose(one.val_output_MC, other.val_output_MC, atol=1e-6)
+
+
+def test_none_is_solved_once_the_job_is_stopped() -> None:
+    prepared, spec = a_prepared()
+    looks = iter([True, False])
+
+    assert solve_linear(prepared, spec, a_plan(), goes_on=lambda: next(looks)) is None
 
 
 @pytest.mark.parametrize(
@@ -135,8 +161,8 @@ def test_model_has_it_where_others_are_worse(refit: bool) -> None:
     model, gain = case.make()
 
     # The others are off by one to three standard deviations, and the target is random.
-    assert gain.trials == (3, 0, 0)
-    first, second = model.members[1:]
+    assert gain.trials == (0, 3, 0)
+    first, _, second = model.members
     assert first is second
     rows = model.prepared.arrays.rows(first.plan.fold)
     x_ND = rows.x_train_ND.astype(np.float64)

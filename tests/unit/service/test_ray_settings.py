@@ -25,6 +25,17 @@ def test_settings_name_parts_of_cores_and_gpus_and_other_resources(
     ("name", "value", "said"),
     [
         ("RAY_GPUS", "1.5", "RAY_GPUS: 1.5 is neither a whole number of GPUs nor a part of one"),
+        (
+            "RAY_GPUS",
+            "0.00001",
+            "RAY_GPUS: 1e-05 is neither a whole number of GPUs nor a part of one",
+        ),
+        ("RAY_CORES", "inf", "RAY_CORES: "),
+        (
+            "RAY_RESOURCES",
+            '{"object_store_memory": 1}',
+            "RAY_RESOURCES: object_store_memory is set",
+        ),
         ("RAY_RESOURCES", "fast=1", "RAY_RESOURCES: fast=1 is not JSON, such as"),
         ("RAY_RESOURCES", '{"GPU": 1}', "RAY_RESOURCES: GPU is set by LOWLOSS_RAY_GPUS"),
         ("RAY_RESOURCES", '{"fast": 0}', "RAY_RESOURCES__FAST: "),

@@ -13,9 +13,10 @@ import keras
 import tensorflow as tf
 
 from lowloss import __version__
-from worker.artifacts.model.content import MATRIX_INPUT, Content
+from worker.artifacts.model.content import MATRIX_INPUT, Content, Member
 from worker.data.features import CategoricalFeature, FittedFeatures
 from worker.data.prepare import Prepared
+from worker.winner.linear import LINEAR_NUMBER, PENALTY
 
 Metrics = dict[str, float]
 MAX_LISTED = 10_000
@@ -55,15 +56,7 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
         "labels": list(target.labels),
         "matrix_columns": features.matrix_columns,
         "inputs": _describe_inputs(features, prepared),
-        "members": [
-            {
-                "plan": asdict(member.trained.plan),
-                "best_epoch": member.trained.best_epoch,
-                "scaling": member.features.scaling,
-                "select_features": member.fit.choice.select_features,
-            }
-            for member in content.members
-        ],
+        "members": [_describe_member(member) for member in content.members],
         "rows": {
             "train": len(split.train),
             "validation": len(split.validation),
@@ -71,6 +64,18 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
         },
         "test_metrics": test_metrics,
     }
+
+
+def _describe_member(member: Member) -> dict[str, Any]:
+    """Describe a network's training; a solved one had none."""
+    inputs = {
+        "scaling": member.features.scaling,
+        "select_features": member.fit.choice.select_features,
+    }
+    if member.trained.plan.number == LINEAR_NUMBER:
+        return {"solved": "ridge or logistic regression", "penalty": PENALTY} | inputs
+    plan, best_epoch = asdict(member.trained.plan), member.trained.best_epoch
+    return {"plan": plan, "best_epoch": best_epoch} | inputs
 
 
 def _describe_inputs(features: FittedFeatures, prepared: Prepared) -> list[dict[str, Any]]:

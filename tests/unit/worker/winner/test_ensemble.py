@@ -141,6 +141,31 @@ def test_linear_network_has_the_larger_a_part_the_less_it_errs(given: dict[str, 
     assert counts[2] == 0
 
 
+def test_linear_part_may_cost_half_a_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = a_prepared()
+    by_default = count_linear(prepared, noise=0.8)
+    counts = []
+    for tolerance in (0.0, 0.5, 1.0):
+        monkeypatch.setattr("worker.winner.ensemble.TOLERANCE", tolerance)
+        counts.append(count_linear(prepared, noise=0.8))
+
+    assert counts[0] < counts[1] < counts[2]
+    assert by_default == counts[1]
+
+
+def test_first_members_of_any_number_have_the_share_of_linear_ones_that_all_have() -> None:
+    prepared = a_prepared()
+    runs = [a_run(prepared, number, noise=0.5) for number in (1, 2, 3)]
+    linear = a_run(prepared, LINEAR, noise=0.4)
+
+    numbers = numbers_of(runs, prepared, 8, linear=linear)
+
+    share = numbers.count(LINEAR) / 8
+    assert 0 < share < 1
+    for count in range(1, 9):
+        assert abs(numbers[:count].count(LINEAR) - share * count) < 1
+
+
 def test_networks_that_were_lucky_do_not_keep_the_linear_one_out() -> None:
     prepared = a_prepared(validation={"strategy": "holdout", "fraction": 0.2})
     runs = [a_run(prepared, number, noise=0.5) for number in (*range(1, 51), LINEAR)]
