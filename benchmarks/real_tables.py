@@ -189,7 +189,8 @@ class Benchmark:
     def _write(self, measurement: Measurement, measured: dict[str, Any]) -> None:
         table, seed, method = measurement.table, measurement.seed, measurement.method
         print(table, seed, method, json.dumps(measured), flush=True)
-        self.results["machine"] = {"cores": len(os.sched_getaffinity(0))}
+        # A remark on what ran beside stays.
+        self.results.setdefault("machine", {})["cores"] = len(os.sched_getaffinity(0))
         tables = self.results["tables"]
         self.results["tables"] = {name: tables[name] for name in TABLES if name in tables}
         write_results(self.out, self.results)
